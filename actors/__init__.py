@@ -1,0 +1,1 @@
+"""Everything that decides: the engine, the ports, and the trading actors."""

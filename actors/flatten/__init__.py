@@ -1,0 +1,1 @@
+"""The flattener: closes a scope by a path of its own."""

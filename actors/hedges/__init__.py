@@ -1,0 +1,1 @@
+"""Hedge pairs: both legs or none."""

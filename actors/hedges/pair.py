@@ -1,0 +1,664 @@
+"""HedgePair: a main leg and its hedge, both or none.
+
+                     signal                durable               both legs at target
+      RECOVERING --> FLAT --> RECORDING ---------> ENTERING -----------------------> HEDGED
+           ^          ^           |                   |                                 |
+           |          '--refused--'                   | exposed too long,               | signal, margin,
+           |          |                               | hedge impossible                | stop
+           |          |<------ both legs zero ---- UNWINDING <--- exposed too long --- EXITING
+           |          |<------ both legs zero --------------------------------------- EXITING
+           '-------- LEASED (the flattener acts; from every phase; then recover) <-------'
+
+The pair follows net, not order events: the hedge always heads for -ratio x what the main leg really
+holds, so a fill that races a cancel counts like any other. Only the main leg heads for a target.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from actors.hedges.exposure import ExposureMeter
+from actors.hedges.leg import Leg
+from actors.hedges.recovery import Recovery
+from actors.messages.flatten import FlattenRequested
+from actors.messages.journal import RecordReply, RecordStored, StoreRecord
+from actors.messages.orders import (
+    OrderRefused,
+    OrdersReply,
+    OrderUpdated,
+    ProposeOrder,
+    ResolveOrder,
+)
+from actors.messages.pairs import (
+    CloseReason,
+    ExposureEnded,
+    LeaseReturned,
+    LeaseTaken,
+    PairPhase,
+    PairRecord,
+    PairSignal,
+    PairStateChanged,
+    ReducePair,
+)
+from actors.messages.positions import AccountReported, PositionChanged, PositionQuery
+from actors.messages.risk import TradingStateChanged
+from actors.messages.venue import ConnectionState, VenueStateChanged
+from actors.runtime import Actor, Message, MessageRefused, RequestTimedOut, Timer, handles
+from actors.venues.connection import position_address
+from domain.authority import TradingState
+from domain.client_ids import ClientIdScheme, owner_number
+from domain.hedging import LegProblem, delta_error, pair_size
+from domain.margin import leverage_max
+from domain.money import marketable_price, quantity_step_down, round_nearest
+from domain.orders import Order, OrderType, Side, TimeInForce
+from domain.sizing import leverage_by_confidence
+
+if TYPE_CHECKING:
+    from actors.settings import PairSettings
+    from domain.instruments import Instrument
+
+__all__ = ["HedgePair"]
+
+MS_NS = 1_000_000
+ZERO = Decimal(0)
+RISK = "/risk"
+ROOT = "/"
+JOURNAL = "/journal"
+PORTFOLIO = "/portfolio"
+WORKING = (PairPhase.ENTERING, PairPhase.EXITING, PairPhase.UNWINDING)
+GIVE_UP_FACTOR = 3
+
+
+class _Tick(Message, kw_only=True):
+    """Time to look again at a pair that is under way."""
+
+
+class HedgePair(Actor):
+    """Owns the two positions of one pair between signal and flat.
+
+    Receives: PairSignal, ReducePair, OrderUpdated, OrderRefused, PositionChanged, VenueStateChanged,
+    leases. Sends: ProposeOrder to risk, PairRecord to the journal before its first leg,
+    PairStateChanged and ExposureEnded to the portfolio and root, FlattenRequested when nothing else helps.
+    When it fails: the next instance recovers intent from the journal and legs from the venues; beyond
+    the restart budget the pair's scope is flattened.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: PairSettings,
+        main: Instrument,
+        hedge: Instrument,
+        client_ids: ClientIdScheme,
+    ) -> None:
+        """Own a pair of instruments; nothing is sent before recovery is complete."""
+        super().__init__()
+        owner = owner_number(self.context.path)
+        topic = self.context.topic
+        self.settings = settings
+        self.main = Leg(main, client_ids.issuer(owner, 0), topic(f"quote:{main.key}"))
+        self.hedge = Leg(hedge, client_ids.issuer(owner, 1), topic(f"quote:{hedge.key}"))
+        self.phase = PairPhase.RECOVERING
+        self.reason = "starting"
+        self.target = ZERO
+        self.meter = ExposureMeter()
+        self.trading = TradingState.ACTIVE
+        self.last_refusal = ""
+        self._record = 0
+        self._entered_ns = 0
+        self._next: PairSignal | None = None
+        self._tick: Timer | None = None
+        self._asked_flatten = False
+        self._recovery: Recovery | None = None
+
+    def state(self) -> tuple[tuple[str, str], ...]:
+        """Return phase, legs, exposure and what stands in the way."""
+        now = self.context.monotonic
+        return (
+            ("phase", str(self.phase)),
+            ("reason", self.reason),
+            ("target", str(self.target)),
+            ("main", f"{self.main.quantity} {self.main.connection}"),
+            ("hedge", f"{self.hedge.quantity} {self.hedge.connection}"),
+            ("exposed_ms", str(self.meter.exposed_now_ns(now) // MS_NS)),
+            ("trading", str(self.trading)),
+            ("last_refusal", self.last_refusal),
+        )
+
+    # -- recovery and leases ---------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Recover intent and legs before anything else."""
+        self._recover("starting")
+
+    def _recover(self, reason: str) -> None:
+        self._move(PairPhase.RECOVERING, reason)
+        self.main.forget()
+        self.hedge.forget()
+        self._next = None
+        self._recovery = Recovery(self.context, self.settings, self.main, self.hedge)
+        self._recovery.begin()
+        self._arm()
+
+    def _recovered(self, recovery: Recovery) -> None:
+        """Decide what the legs and the record mean once they are all known."""
+        self._recovery = None
+        record = recovery.record
+        self._record = record.number if record is not None else 0
+        main, hedge = self.main.quantity, self.hedge.quantity
+        if not main and not hedge:
+            self.target = ZERO
+            self._move(PairPhase.FLAT, "both legs are zero")
+            return
+        if record is None or record.phase is PairPhase.FLAT:
+            self._ask_flatten("exposure without a record of intent")
+            return
+        if record.phase in (PairPhase.EXITING, PairPhase.UNWINDING) or not main:
+            self.target = ZERO
+            self._move(PairPhase.UNWINDING, CloseReason.RECOVERY)
+        else:
+            self.target = main
+            self._entered_ns = self.context.monotonic
+            self._move(PairPhase.ENTERING, "completing what was begun")
+        self._work()
+
+    @handles(LeaseTaken)
+    def lease_taken(self, message: LeaseTaken) -> None:
+        """Send nothing: the flattener acts for this pair."""
+        self._recovery = None
+        self.main.forget()
+        self.hedge.forget()
+        self._next = None
+        self._move(PairPhase.LEASED, f"flattening {message.scope} {message.key}".strip())
+        self._measure()
+
+    @handles(LeaseReturned)
+    def lease_returned(self, _: LeaseReturned) -> None:
+        """Own the pair again, from what the venues say."""
+        self._asked_flatten = False
+        self._store(PairPhase.FLAT, "flattened")
+        self._recover("the lease returned")
+
+    @handles(RecordReply)
+    def record_reply(self, message: RecordReply) -> None:
+        """Take the intent that an earlier instance recorded."""
+        if self._recovery is not None:
+            self._recovery.recorded(message)
+            self._check_recovery()
+
+    @handles(OrdersReply)
+    def orders_reply(self, message: OrdersReply) -> None:
+        """Take the orders of an earlier instance that may still trade."""
+        for leg in (self.main, self.hedge):
+            if leg.instrument.venue == message.venue and message.live:
+                leg.connection = ConnectionState.LIVE
+        if self._recovery is not None:
+            self._recovery.orders(message)
+            self._check_recovery()
+
+    @handles(RequestTimedOut)
+    def timed_out(self, message: RequestTimedOut) -> None:
+        """Go on without an answer: entering is given up, recovery asks again."""
+        if self._recovery is not None:
+            self._recovery.ask_again()
+        elif self.phase is PairPhase.RECORDING and message.message == "StoreRecord":
+            self._refuse("journal", "the intent could not be made durable in time")
+            self._move(PairPhase.FLAT, "the journal did not answer")
+
+    def _check_recovery(self) -> None:
+        recovery = self._recovery
+        if recovery is not None and recovery.complete():
+            self._recovered(recovery)
+
+    # -- what strategies and risk ask --------------------------------------------------------------
+
+    @handles(PairSignal)
+    def signal(self, message: PairSignal) -> None:
+        """Open, close or reverse, or say why not."""
+        if self.context.now > message.expires_ns:
+            self._refuse("expired_signal", f"signal of {message.source} came too late")
+        elif self.phase is PairPhase.FLAT:
+            if message.direction:
+                self._open(message)
+        elif self.phase in (PairPhase.HEDGED, PairPhase.ENTERING):
+            held = (self.target > ZERO) - (self.target < ZERO)
+            if message.direction != held:
+                self._next = message if message.direction else None
+                self._close(CloseReason.SIGNAL)
+        elif self.phase in (PairPhase.EXITING, PairPhase.UNWINDING):
+            self._next = message if message.direction else None
+        elif message.direction:
+            self._refuse("busy", f"the pair is {self.phase}: {self.reason}")
+
+    def _open(self, signal: PairSignal) -> None:
+        problem = self._obstacle()
+        if problem is not None:
+            self._refuse(*problem)
+            return
+        sized = self._size(signal)
+        if isinstance(sized, tuple):
+            self._refuse(*sized)
+            return
+        self.target = sized
+        self._move(PairPhase.RECORDING, f"signal of {signal.source}")
+        self._record += 1
+        self.context.request(
+            JOURNAL,
+            StoreRecord(record=self._record_of(PairPhase.ENTERING, self.reason)),
+            self.settings.record_timeout_ms * MS_NS,
+        )
+
+    def _obstacle(self) -> tuple[str, str] | None:
+        """Return why no pair can be opened at this moment, or None."""
+        if self.trading is not TradingState.ACTIVE:
+            return str(self.trading), f"trading is {self.trading}"
+        age_max = self.settings.quote_age_ms_max * MS_NS
+        for leg in (self.main, self.hedge):
+            key = leg.instrument.key
+            if leg.connection is not ConnectionState.LIVE:
+                return "not_live", f"{key}: its venue is {leg.connection}"
+            if not leg.confirmed:
+                return "unconfirmed", f"{key}: the position is not confirmed by the venue"
+            age = leg.quote_age_ns(self.context.monotonic)
+            if age is None or age > age_max:
+                return "stale_quote", f"{key}: no fresh quote"
+        return None
+
+    def _size(self, signal: PairSignal) -> Decimal | tuple[str, str]:
+        """Return the signed main quantity that both venues and margins take, or why there is none."""
+        settings = self.settings
+        main_price = self.main.touch(buy=signal.direction > 0)
+        hedge_price = self.hedge.touch(buy=signal.direction < 0)
+        if main_price is None or hedge_price is None:
+            return "no_quote", "one side of a book is empty"
+        leverage = leverage_by_confidence(
+            Decimal(str(round(signal.confidence, 6))),
+            confidence_min=ZERO,
+            leverage_min=settings.leverage_min,
+            leverage_max=settings.leverage_max,
+        )
+        wanted = settings.capital_usd * leverage / main_price * signal.direction
+        sized = pair_size(
+            wanted,
+            ratio=settings.ratio,
+            tolerance=abs(wanted) * settings.tolerance,
+            main=self.main.instrument,
+            hedge=self.hedge.instrument,
+            main_price=main_price,
+            hedge_price=hedge_price,
+        )
+        if isinstance(sized, LegProblem):
+            return str(sized.reason), f"{sized.role} leg {sized.instrument} cannot be sized"
+        for leg, quantity, price in (
+            (self.main, sized.main, main_price),
+            (self.hedge, sized.hedge, hedge_price),
+        ):
+            value = abs(quantity) * price
+            needed = value / leverage_max(value, leg.instrument.tiers)
+            if leg.available is not None and needed > leg.available:
+                return "margin", f"{leg.instrument.key}: needs {needed:.2f} margin"
+        return sized.main
+
+    @handles(RecordStored)
+    def record_stored(self, message: RecordStored) -> None:
+        """Send the first leg now that the intent is durable."""
+        if self.phase is PairPhase.RECORDING and message.number == self._record:
+            problem = self._obstacle()
+            if problem is not None:
+                self._refuse(*problem)
+                self._store(PairPhase.FLAT, "not entered")
+                self._move(PairPhase.FLAT, problem[1])
+                return
+            self._entered_ns = self.context.monotonic
+            self._move(PairPhase.ENTERING, self.reason)
+            self._work()
+
+    @handles(ReducePair)
+    def reduce(self, message: ReducePair) -> None:
+        """Make the pair smaller, main leg first."""
+        if self.phase not in (PairPhase.HEDGED, PairPhase.ENTERING):
+            return
+        kept = quantity_step_down(self.main.quantity * message.keep, self.main.instrument.lot)
+        self._close(CloseReason.MARGIN, kept)
+
+    def _close(self, reason: str, target: Decimal = ZERO) -> None:
+        self.target = target
+        self._store(PairPhase.EXITING, reason)
+        self._move(PairPhase.EXITING, reason)
+        self._work()
+
+    def _unwind(self, reason: str) -> None:
+        self.target = ZERO
+        self._next = None
+        self._store(PairPhase.UNWINDING, reason)
+        self._move(PairPhase.UNWINDING, reason)
+
+    # -- what the world reports --------------------------------------------------------------------
+
+    @handles(PositionChanged)
+    def position_changed(self, message: PositionChanged) -> None:
+        """Follow what a leg really holds."""
+        leg = self._leg(message.instrument)
+        leg.moved(message)
+        if self._recovery is not None:
+            self._recovery.position(message)
+            self._check_recovery()
+            return
+        self._work()
+
+    @handles(OrderUpdated)
+    def order_updated(self, message: OrderUpdated) -> None:
+        """Note that an order ended; what it filled shows in the position."""
+        if self._recovery is not None:
+            self._recovery.updated(message)
+            self._check_recovery()
+            return
+        leg = self._leg(message.instrument)
+        if leg.updated(message):
+            if message.reason:
+                self.last_refusal = f"{message.state}: {message.reason}"
+            if leg.expected is None and leg.quantity == leg.base:
+                leg.retry_ns = self.context.monotonic + self.settings.retry_ms * MS_NS
+            self._work()
+
+    @handles(OrderRefused)
+    def order_refused(self, message: OrderRefused) -> None:
+        """Try again a little later; the bound on exposed time decides when to stop trying."""
+        leg = self._leg(message.instrument)
+        self.last_refusal = f"{message.reason}: {message.detail}"
+        if leg.order is not None and leg.order.client_id == message.client_id:
+            leg.order = None
+            leg.retry_ns = self.context.monotonic + self.settings.retry_ms * MS_NS
+            self._work()
+
+    @handles(VenueStateChanged)
+    def venue_changed(self, message: VenueStateChanged) -> None:
+        """Note whether a leg's venue answers, and ask about an order that a new session may not know."""
+        for leg in (self.main, self.hedge):
+            if leg.instrument.venue == message.venue:
+                leg.connection = message.state
+                if message.state is ConnectionState.LIVE:
+                    self._venue_live(leg)
+        self._work()
+
+    def _venue_live(self, leg: Leg) -> None:
+        if self._recovery is not None:
+            self._recovery.ask_again()
+        elif leg.order is not None:
+            self.context.tell(leg.venue, ResolveOrder(order=leg.order))
+
+    @handles(AccountReported)
+    def account_reported(self, message: AccountReported) -> None:
+        """Note what margin is free."""
+        for leg in (self.main, self.hedge):
+            if leg.instrument.venue == message.venue:
+                leg.available = message.available
+
+    @handles(TradingStateChanged)
+    def trading_changed(self, message: TradingStateChanged) -> None:
+        """Note what may be sent; a pair on its way in turns back when trading halts."""
+        self.trading = message.state
+        if message.state is TradingState.HALTED and self.phase is PairPhase.ENTERING:
+            self._unwind("trading halted")
+        self._work()
+
+    @handles(MessageRefused)
+    def message_refused(self, message: MessageRefused) -> None:
+        """Treat a full mailbox as a refusal: the order on its way there is looked up."""
+        self.last_refusal = f"{message.address} is full"
+        self._arm()
+
+    # -- the work ----------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        """Send what brings the legs nearer to where they belong; called after every change."""
+        self._measure()
+        if self.phase is PairPhase.HEDGED:
+            self._keep_hedged()
+        elif self.phase in (PairPhase.FLAT, PairPhase.RECORDING) and (
+            self.main.quantity or self.hedge.quantity
+        ):
+            self._unwind("a leg is not zero although the pair is flat")
+        if self.phase not in WORKING:
+            return
+        self._limit_exposure()
+        if self.phase is PairPhase.ENTERING:
+            self._limit_entry()
+        self._work_main()
+        self._work_hedge()
+        self._arrive()
+        if self.phase in WORKING:
+            self._arm()
+
+    def _measure(self) -> None:
+        main, hedge = self.main, self.hedge
+        error = delta_error(main.quantity, hedge.quantity, self.settings.ratio)
+        reachable = hedge.reachable or (bool(main.quantity) and main.reachable)
+        price = main.touch(buy=True) or ZERO
+        ended = self.meter.update(
+            self.context.monotonic, error, self._tolerance(), price, reachable=reachable
+        )
+        if ended:
+            meter = self.meter
+            self.context.tell(
+                PORTFOLIO,
+                ExposureEnded(
+                    pair=self.settings.name,
+                    exposed_ns=meter.exposed_ns,
+                    unreachable_ns=meter.unreachable_ns,
+                    notional_max=meter.notional_max,
+                    delta_error_max=meter.delta_error_max,
+                ),
+            )
+
+    def _tolerance(self) -> Decimal:
+        """Return the base quantity of net error that is still hedged: a share, or half a lot."""
+        share = abs(self.main.quantity) * self.settings.tolerance
+        return max(share, self.hedge.instrument.lot / 2)
+
+    def _keep_hedged(self) -> None:
+        """Work again when the main leg is not what it should be or the error leaves the band."""
+        held = self.main.quantity
+        if held != self.target:
+            larger = held * self.target > ZERO and abs(held) > abs(self.target)
+            self.target = self.target if larger else held
+            self._move(
+                PairPhase.EXITING if larger or not held else PairPhase.ENTERING,
+                "the main leg changed by itself",
+            )
+            return
+        error = delta_error(held, self.hedge.quantity, self.settings.ratio)
+        if abs(error) > max(abs(held) * self.settings.band, self.hedge.instrument.lot / 2):
+            self._move(PairPhase.ENTERING, "the legs moved apart")
+
+    def _limit_exposure(self) -> None:
+        """Unwind when exposed for longer than allowed, and ask for a flatten when that fails too."""
+        exposed_ns = self.meter.exposed_now_ns(self.context.monotonic)
+        bound_ns = self.settings.exposed_ms_max * MS_NS
+        if exposed_ns >= GIVE_UP_FACTOR * bound_ns and not self._asked_flatten:
+            self._ask_flatten(f"exposed for {exposed_ns // MS_NS} ms; {self.last_refusal}")
+        elif exposed_ns >= bound_ns and self.phase is not PairPhase.UNWINDING:
+            self._unwind(CloseReason.EXPOSED_TOO_LONG)
+
+    def _limit_entry(self) -> None:
+        """Be content with what the main leg got once its time is over."""
+        late = self.context.monotonic - self._entered_ns >= self.settings.entry_ms_max * MS_NS
+        if late and self.main.idle and self.main.quantity != self.target:
+            self.target = self.main.quantity
+            if not self.target:
+                self._close("the main leg was not filled")
+
+    def _work_main(self) -> None:
+        main = self.main
+        gap = self.target - main.quantity
+        if not gap or not main.idle or not main.reachable:
+            return
+        reducing = main.quantity * gap < ZERO
+        if reducing and abs(gap) > abs(main.quantity):
+            gap = -main.quantity
+        self._send(main, gap, reduce_only=reducing)
+
+    def _work_hedge(self) -> None:
+        hedge = self.hedge
+        gap = self._hedge_gap()
+        if not gap or not hedge.idle or not hedge.reachable:
+            return
+        reducing = hedge.quantity * gap < ZERO
+        if reducing and abs(gap) > abs(hedge.quantity):
+            gap = -hedge.quantity
+        instrument = hedge.instrument
+        price = hedge.touch(buy=gap > ZERO) or ZERO
+        small = abs(gap) < instrument.quantity_min or abs(gap) * price < instrument.notional_min
+        if small and not reducing:
+            self._too_small()
+            return
+        self._send(hedge, gap, reduce_only=reducing)
+
+    def _hedge_gap(self) -> Decimal:
+        """Return what the hedge leg still has to trade, in whole lots."""
+        wanted = round_nearest(
+            -self.main.quantity * self.settings.ratio, self.hedge.instrument.lot
+        )
+        return wanted - self.hedge.quantity
+
+    def _too_small(self) -> None:
+        """Give the main leg up when it ended at a size that cannot be hedged."""
+        main = self.main
+        if (
+            self.phase is PairPhase.ENTERING
+            and main.idle
+            and main.quantity == self.target
+            and self.meter.open
+        ):
+            self._unwind(CloseReason.HEDGE_IMPOSSIBLE)
+            self._work_main()
+
+    def _send(self, leg: Leg, quantity: Decimal, *, reduce_only: bool) -> None:
+        now = self.context.monotonic
+        if now < leg.retry_ns:
+            return
+        side = Side.BUY if quantity > ZERO else Side.SELL
+        touch = leg.touch(buy=side is Side.BUY)
+        if touch is None:
+            self.last_refusal = f"{leg.instrument.key}: no price to trade at"
+            return
+        settings = self.settings
+        urgent = self.phase is PairPhase.UNWINDING or (
+            self.meter.exposed_now_ns(now) >= settings.complete_ms * MS_NS
+        )
+        price = None
+        if not urgent:
+            limit = touch * (1 + settings.slippage_max * side)
+            price = marketable_price(side, limit, leg.instrument.tick)
+        order = Order(
+            client_id=leg.issuer.next(),
+            instrument=leg.instrument.key,
+            side=side,
+            quantity=abs(quantity),
+            owner=self.context.path,
+            created_ns=self.context.now,
+            order_type=OrderType.MARKET if price is None else OrderType.LIMIT,
+            price=price,
+            time_in_force=TimeInForce.IOC,
+            reduce_only=reduce_only,
+            expires_ns=self.context.now + settings.order_ttl_ms * MS_NS,
+        )
+        leg.sent(order, now)
+        self.context.tell(RISK, ProposeOrder(order=order))
+
+    def _arrive(self) -> None:
+        """Change phase when both legs are where they belong."""
+        main, hedge = self.main, self.hedge
+        if not (main.idle and hedge.idle) or main.quantity != self.target:
+            return
+        if self.meter.open:
+            return
+        if self.target:
+            self._store(PairPhase.HEDGED, self.reason)
+            self._move(PairPhase.HEDGED, self.reason)
+        elif not hedge.quantity:
+            self._store(PairPhase.FLAT, self.reason)
+            self._move(PairPhase.FLAT, self.reason)
+            signal, self._next = self._next, None
+            if signal is not None and self.context.now <= signal.expires_ns:
+                self._open(signal)
+
+    @handles(_Tick)
+    def tick(self, _: _Tick) -> None:
+        """Look again: retries, deadlines, orders and positions that did not answer."""
+        self._tick = None
+        if self._recovery is not None:
+            self._recovery.tick()
+            self._check_recovery()
+            self._arm()
+            return
+        now = self.context.monotonic
+        patience_ns = (self.settings.order_ttl_ms + self.settings.complete_ms) * MS_NS
+        for leg in (self.main, self.hedge):
+            if now - leg.sent_ns < patience_ns:
+                continue
+            if leg.order is not None:
+                leg.sent_ns = now
+                self.context.tell(leg.venue, ResolveOrder(order=leg.order))
+            elif leg.expected is not None:
+                leg.sent_ns = now
+                leg.expected = None
+                address = position_address(leg.instrument.key)
+                self.context.tell(address, PositionQuery(instrument=leg.instrument.key))
+        self._work()
+
+    def _arm(self) -> None:
+        if self._tick is None:
+            self._tick = self.context.after(self.settings.retry_ms * MS_NS, _Tick())
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _ask_flatten(self, reason: str) -> None:
+        self._asked_flatten = True
+        self._move(PairPhase.UNWINDING, reason)
+        self.context.tell(
+            ROOT,
+            FlattenRequested(
+                scope="pair", key=self.settings.name, who=self.context.path, reason=reason
+            ),
+        )
+
+    def _refuse(self, reason: str, detail: str) -> None:
+        self.last_refusal = f"{reason}: {detail}"
+        self.context.tell(
+            PORTFOLIO,
+            OrderRefused(
+                client_id="", instrument=self.main.instrument.key, reason=reason, detail=detail
+            ),
+        )
+
+    def _store(self, phase: PairPhase, reason: str) -> None:
+        self._record += 1
+        self.context.tell(JOURNAL, StoreRecord(record=self._record_of(phase, reason)))
+
+    def _record_of(self, phase: PairPhase, reason: str) -> PairRecord:
+        return PairRecord(
+            pair=self.settings.name,
+            number=self._record,
+            main_target=self.target,
+            phase=phase,
+            reason=reason,
+        )
+
+    def _move(self, phase: PairPhase, reason: str) -> None:
+        if phase is self.phase and reason == self.reason:
+            return
+        self.phase, self.reason = phase, reason
+        changed = PairStateChanged(
+            pair=self.settings.name,
+            phase=phase,
+            reason=reason,
+            main=self.main.quantity,
+            hedge=self.hedge.quantity,
+        )
+        self.context.tell(PORTFOLIO, changed)
+        self.context.tell(ROOT, changed)
+
+    def _leg(self, instrument: str) -> Leg:
+        return self.main if instrument == self.main.instrument.key else self.hedge

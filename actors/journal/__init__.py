@@ -1,0 +1,1 @@
+"""The journal: what was decided, in order, with its cause, and durable."""

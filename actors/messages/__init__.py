@@ -1,0 +1,1 @@
+"""The catalogue of messages, grouped by topic: market, orders, pairs, risk, flatten, venue, journal."""

@@ -1,0 +1,1 @@
+"""Positions: one owner per venue, account and instrument."""

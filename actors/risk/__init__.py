@@ -1,0 +1,1 @@
+"""The risk supervisor: consent, trading state, breakers."""

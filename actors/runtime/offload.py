@@ -1,0 +1,110 @@
+"""Work on threads: an actor's steps run on its own thread, their effects on the kernel's.
+
+Everything that the kernel keeps is touched on the kernel's thread only. A step carries the time and
+sequence of its hand-over; what it sends, starts and answers takes effect at one point of the total
+order, when the step is done: that is the one input a recording needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors.runtime.autopsy import autopsy
+from actors.runtime.threadcontext import ThreadContext
+from actors.runtime.envelope import place_of
+from actors.runtime.mailbox import Life
+from actors.runtime.ref import in_worker
+from actors.runtime.system import FailurePlace, StopRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.runtime.autopsy import Report
+    from actors.runtime.envelope import Envelope
+    from actors.runtime.kernel import Kernel
+    from actors.runtime.mailbox import Mailbox, Table
+
+__all__ = ["ThreadTable", "run_step"]
+
+class ThreadTable(dict[type, "Callable[[Any], object]"]):
+    """The table that the kernel sees: every message is handed to the actor's thread."""
+
+    def __init__(self, kernel: Kernel, box: Mailbox, table: Table) -> None:
+        """Wrap the table of the actor itself."""
+        super().__init__()
+        self._kernel = kernel
+        self._box = box
+        self._table = table
+
+    def __missing__(self, message_type: type) -> Callable[[Any], object]:
+        """Return the hand-over, for any type; an unknown one fails on the actor's thread."""
+        return self._hand_over
+
+    def _hand_over(self, message: Any) -> None:
+        envelope = self._kernel.envelope
+        assert envelope is not None, "a table is called with the envelope set"
+        if type(message) is StopRequested:
+            self._box.life = Life.STOPPING
+        table = self._table
+        step = lambda: table[type(message)](message)  # noqa: E731 - two words
+        run_step(self._kernel, self._box, envelope, step, place_of(envelope))
+
+
+def run_step(
+    kernel: Kernel,
+    box: Mailbox,
+    envelope: Envelope | None,
+    step: Callable[[], object],
+    place: FailurePlace,
+) -> None:
+    """Run a step on the thread of an actor that has no other step under way."""
+    worker, context = box.worker, box.context
+    assert worker is not None
+    assert isinstance(context, ThreadContext)
+    context.begin(envelope)
+    box.busy = True
+    message = None if envelope is None else envelope[0]
+
+    def job() -> None:
+        in_worker.set(True)
+        report: Report | None = None
+        escaped: BaseException | None = None
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - carried to the kernel's thread
+            report = autopsy(context.actor, error, place, message)
+        except BaseException as error:  # noqa: BLE001 - leaves by the scheduler, as elsewhere
+            escaped = error
+        kernel.post(lambda: _done(kernel, box, context, report, escaped))
+
+    worker.submit(job)
+
+
+def _done(
+    kernel: Kernel,
+    box: Mailbox,
+    context: ThreadContext,
+    report: Report | None,
+    escaped: BaseException | None,
+) -> None:
+    """Carry out the effects of a step, unless its instance was ended meanwhile."""
+    if box.context is not context:
+        return
+    lifecycle = kernel.lifecycle
+    box.busy = False
+    kernel.cause, kernel.sender = context.cause, box.path
+    effects, context.effects = context.effects, []
+    try:
+        for effect in effects:
+            effect()
+    except Exception as error:  # noqa: BLE001 - an effect that the kernel refused
+        if report is None:
+            lifecycle.fail(box, error, FailurePlace.HANDLER, None)
+    finally:
+        if report is not None:
+            lifecycle.ended_badly(box, report)
+        kernel.cause, kernel.sender = 0, ""
+        if not box.busy:
+            lifecycle.offer(box)
+    if escaped is not None:
+        raise escaped

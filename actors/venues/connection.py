@@ -1,0 +1,564 @@
+"""VenueConnection: one account at one venue, from socket to order state.
+
+    DISCONNECTED --connect--> CONNECTING --session up--> SYNCING --reconciled--> LIVE
+         ^                        |                         ^  |                  |
+         '------ session gone ----'------ timeout ----------'--'---- gap, stale --> DEGRADED --> SYNCING
+
+LIVE only after open orders, positions, balances and fills since the cursor agree with the venue. Only
+LIVE takes new risk; orders that reduce are handed over while DEGRADED as well.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from actors.messages.market import (
+    BarClosed,
+    FundingSettled,
+    MarkUpdated,
+    QuoteUpdated,
+    TradePrinted,
+)
+from actors.messages.orders import (
+    CancelAll,
+    CancelOrder,
+    OrdersQuery,
+    OrdersReply,
+    ResolveOrder,
+    SubmitOrder,
+)
+from actors.messages.positions import AccountReported, PositionQuery, PositionReported
+from actors.messages.risk import EpochRaised
+from actors.messages.venue import (
+    AccountSnapshot,
+    CancelRefused,
+    ConnectionState,
+    FundingPaid,
+    GatewayEvent,
+    GatewayProblem,
+    OrderAcknowledged,
+    OrderFilled,
+    OrderFinished,
+    OrderLookup,
+    ProblemKind,
+    VenuePosition,
+    VenueStateChanged,
+)
+from actors.ports import Frame, Gateway, GatewaySink, MarketEvent, Transport
+from actors.runtime import Actor, Message, Timer, Topic, handles
+from actors.venues.budget import RateBudget
+from actors.venues.desk import MS_NS, OrderDesk
+from domain.authority import Approval, FlattenPermit, Gate, TradingState
+from domain.client_ids import is_ours
+from domain.orders import Order, OrderType, TimeInForce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.messages.venue import VenueOrder
+    from actors.runtime.context import Context
+    from actors.settings import VenueSettings
+
+__all__ = ["TOPIC_PREFIXES", "Inlet", "VenueConnection", "position_address"]
+
+TOPIC_PREFIXES = {
+    QuoteUpdated: "quote",
+    TradePrinted: "trade",
+    BarClosed: "bar",
+    MarkUpdated: "mark",
+    FundingSettled: "funding",
+}
+_State = ConnectionState
+ZERO = Decimal(0)
+
+
+def position_address(instrument: str) -> str:
+    """Return the address of the one owner of an instrument's position."""
+    venue, _, symbol = instrument.partition(":")
+    return f"/positions/{venue}/main/{symbol}"
+
+
+class _Sweep(Message, kw_only=True):
+    """Time to look for orders without an answer."""
+
+
+class _Resync(Message, kw_only=True):
+    """Time to compare the account with the venue."""
+
+
+class _SyncTimeout(Message, kw_only=True):
+    """The account did not come in time."""
+
+    request: int
+
+
+class _Reconnect(Message, kw_only=True):
+    """The wait before the next attempt is over."""
+
+
+class _CheckFeeds(Message, kw_only=True):
+    """Time to look for stale market data."""
+
+
+class _Wake(Message, kw_only=True):
+    """The gateway asked to be woken."""
+
+    token: int
+
+
+class Inlet:
+    """Where a transport delivers to an actor: each call is one input of the run."""
+
+    __slots__ = ("_context", "_disconnected", "_received", "_up", "open")
+
+    def __init__(
+        self,
+        context: Context,
+        up: Callable[[None], None],
+        received: Callable[[Frame], None],
+        disconnected: Callable[[str], None],
+    ) -> None:
+        """Deliver into the functions of an actor; nothing after ``open`` was set to False."""
+        self._context = context
+        self._up = up
+        self._received = received
+        self._disconnected = disconnected
+        self.open = True
+
+    def connected(self) -> None:
+        """Deliver that the session is up."""
+        if self.open:
+            self._context.enter(self._up, None)
+
+    def received(self, frame: Frame) -> None:
+        """Deliver a frame."""
+        if self.open:
+            self._context.enter(self._received, frame)
+
+    def disconnected(self, reason: str) -> None:
+        """Deliver that the session is gone."""
+        if self.open:
+            self._context.enter(self._disconnected, reason)
+
+
+class VenueConnection(Actor):
+    """Owns the session, the order states and the rate budget of one account at one venue.
+
+    Receives: SubmitOrder, CancelOrder, CancelAll, ResolveOrder, OrdersQuery, PositionQuery,
+    EpochRaised, and the venue's frames. Sends: OrderUpdated and OrderRefused to owners and risk,
+    OrderFilled, FundingPaid and PositionReported to positions, VenueStateChanged and AccountReported
+    to its listeners, GatewayProblem to risk. When it fails: orders live on at the venue; the
+    next instance cancels what it does not know and resolves what owners ask about.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it is joined from
+        self,
+        *,
+        venue: str,
+        settings: VenueSettings,
+        gateway: Callable[[GatewaySink], Gateway],
+        transport: Transport,
+        approval_key: bytes,
+        permit_key: bytes,
+        deployment: int,
+        listeners: tuple[str, ...],
+        risk: str = "/risk",
+    ) -> None:
+        """Join a gateway and a transport; nothing is sent before on_start."""
+        super().__init__()
+        self.venue = venue
+        self.connection = _State.DISCONNECTED
+        self.reason = "not started"
+        self._settings = settings
+        self._transport = transport
+        self._listeners = listeners
+        self._risk = risk
+        self._deployment = deployment
+        self._gateway = gateway(self)
+        self._desk = OrderDesk(self.context, settings, self._gateway, risk)
+        self._budget = RateBudget(
+            settings.orders_per_second, settings.burst, settings.reserve_fraction
+        )
+        self._approvals = Gate(approval_key)
+        self._permits = Gate(permit_key)
+        self._trading = TradingState.ACTIVE
+        self._inlet: Inlet | None = None
+        self._topics: dict[tuple[type, str], Topic] = {}
+        self._quotes: dict[str, Topic] = {}
+        self._request = 0
+        self._sync_request = 0
+        self._asked_ns = 0
+        self._cursor_ns = 0
+        self._backoff_ms = settings.reconnect_first_ms
+        self._sweep: Timer | None = None
+        self._instruments = tuple(item.key for item in self._gateway.instruments)
+
+    def state(self) -> tuple[tuple[str, str], ...]:
+        """Return the connection state, why, the live orders and the budget left."""
+        orders = ", ".join(
+            f"{live.order.client_id} {live.state}" for live in self._desk.live_orders()[:20]
+        )
+        return (
+            ("connection", str(self.connection)),
+            ("reason", self.reason),
+            ("orders", orders),
+            ("rate_tokens", f"{self._budget.tokens:.1f}"),
+            ("epoch", str(self._approvals.epoch)),
+        )
+
+    # -- session ---------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Connect."""
+        for key in self._instruments:
+            self._quotes[key] = self.context.topic(f"quote:{key}")
+        if self._settings.quote_age_ms_max:
+            self.context.every(self._settings.quote_age_ms_max * MS_NS, _CheckFeeds())
+        self.context.every(self._settings.resync_ms * MS_NS, _Resync())
+        self._connect()
+
+    def on_stop(self) -> None:
+        """Close the session."""
+        if self._inlet is not None:
+            self._inlet.open = False
+        self._transport.close()
+
+    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+        """Close the session, so that the next instance begins with a fresh one."""
+        self.on_stop()
+        self._announce(_State.DISCONNECTED, f"{exception_type.__name__}: {exception_value}")
+
+    def _connect(self) -> None:
+        if self._inlet is not None:
+            self._inlet.open = False
+        self._inlet = Inlet(self.context, self._up, self._frame, self._down)
+        self._move(_State.CONNECTING, "opening the session")
+        self._transport.open(self._inlet)
+
+    def _up(self, _: None) -> None:
+        self._gateway.connected(self.context.now)
+        self._synchronise("session up")
+
+    def _down(self, reason: str) -> None:
+        self._gateway.disconnected(self.context.now)
+        self._desk.lose_in_flight("the session ended")
+        self._move(_State.DISCONNECTED, reason)
+        self.context.after(self._backoff_ms * MS_NS, _Reconnect())
+        self._backoff_ms = min(2 * self._backoff_ms, self._settings.reconnect_ms_max)
+
+    @handles(_Reconnect)
+    def reconnect(self, _: _Reconnect) -> None:
+        """Try again."""
+        if self.connection is _State.DISCONNECTED:
+            self._connect()
+
+    def _frame(self, frame: Frame) -> None:
+        self._gateway.received(frame, self.context.now)
+
+    @handles(_Wake)
+    def woken(self, message: _Wake) -> None:
+        """Let the gateway do its heartbeat."""
+        self._gateway.woken(message.token, self.context.now)
+
+    # -- what the gateway puts out (GatewaySink) ---------------------------------------------------
+
+    def send(self, frame: Frame) -> None:
+        """Put a frame on the wire."""
+        self._transport.send(frame)
+
+    def wake(self, delay_ns: int, token: int) -> None:
+        """Wake the gateway later."""
+        self.context.after(delay_ns, _Wake(token=token))
+
+    def market(self, event: MarketEvent) -> None:
+        """Publish market data; the last thing done with a frame."""
+        context = self.context
+        if type(event) is QuoteUpdated:
+            topic = self._quotes[event.instrument]
+        else:
+            topic = self._topic(event)
+        topic.seen_ns = context.monotonic
+        context.publish(topic, event)
+
+    def _topic(self, event: MarketEvent) -> Topic:
+        key = (type(event), event.instrument)
+        topic = self._topics.get(key)
+        if topic is None:
+            name = f"{TOPIC_PREFIXES[type(event)]}:{event.instrument}"
+            topic = self._topics[key] = self.context.topic(name)
+        return topic
+
+    def emit(self, event: GatewayEvent) -> None:
+        """Take what the venue says of the account or the session."""
+        desk = self._desk
+        if type(event) is OrderFilled:
+            self._filled(event)
+        elif type(event) is OrderAcknowledged:
+            desk.acknowledged(event)
+        elif type(event) is OrderFinished:
+            desk.finished(event)
+        elif type(event) is OrderLookup:
+            desk.looked_up(event)
+            self._settle_sync()
+        elif type(event) is CancelRefused:
+            desk.cancel_refused(event.client_id, event.reason)
+        elif type(event) is AccountSnapshot:
+            self._snapshot(event)
+        elif type(event) is FundingPaid:
+            self.context.tell(position_address(event.instrument), event)
+        elif type(event) is GatewayProblem:
+            self._problem(event)
+        if desk.fills_wanted:
+            desk.fills_wanted = False
+            self._synchronise("the venue filled more than it told")
+
+    def _filled(self, event: OrderFilled) -> None:
+        if not self._desk.filled(event):
+            return
+        fill = event.fill
+        self.context.tell(position_address(fill.instrument), event)
+        if fill.liquidation or not self._desk.ledger.knows(fill.client_id):
+            detail = "liquidation" if fill.liquidation else f"order {fill.client_id} is not ours"
+            self._problem(
+                GatewayProblem(
+                    kind=ProblemKind.UNKNOWN_FILL,
+                    detail=f"fill {fill.fill_id}: {detail}",
+                    instrument=fill.instrument,
+                )
+            )
+
+    def _problem(self, problem: GatewayProblem) -> None:
+        self.context.tell(self._risk, problem)
+        if problem.kind is ProblemKind.DISCONNECTED:
+            self._transport.close()
+            self._down(problem.detail)
+        elif problem.kind in (ProblemKind.SEQUENCE_GAP, ProblemKind.MASS_CANCEL):
+            if self.connection is _State.LIVE:
+                self._move(_State.DEGRADED, problem.detail)
+            self._synchronise(problem.detail)
+
+    # -- reconciliation --------------------------------------------------------------------------
+
+    def _synchronise(self, reason: str) -> None:
+        if self.connection in (_State.DISCONNECTED, _State.CONNECTING) and reason != "session up":
+            return
+        if self.connection is not _State.LIVE:
+            self._move(_State.SYNCING, reason)
+        self._ask()
+
+    def _ask(self) -> None:
+        self._request += 1
+        self._sync_request = self._request
+        self._asked_ns = self.context.monotonic
+        self._gateway.query_account(self._request, self._cursor_ns, self.context.now)
+        self.context.after(
+            self._settings.sync_timeout_ms * MS_NS, _SyncTimeout(request=self._request)
+        )
+
+    @handles(_SyncTimeout)
+    def sync_timed_out(self, message: _SyncTimeout) -> None:
+        """Give the session up when the venue does not answer."""
+        if message.request == self._sync_request and self.connection not in (
+            _State.DISCONNECTED,
+            _State.CONNECTING,
+        ):
+            self._transport.close()
+            self._down("the venue did not answer an account query")
+
+    @handles(_Resync)
+    def resync(self, _: _Resync) -> None:
+        """Compare the account with the venue."""
+        if self.connection in (_State.LIVE, _State.DEGRADED) and not self._sync_request:
+            self._ask()
+
+    def _snapshot(self, snapshot: AccountSnapshot) -> None:
+        if snapshot.request != self._sync_request:
+            return
+        self._sync_request = 0
+        for fill in snapshot.fills:
+            self._filled(OrderFilled(fill=fill))
+        self._compare_orders(snapshot.orders)
+        listed = {position.instrument: position for position in snapshot.positions}
+        for instrument in self._instruments:
+            position = listed.get(instrument) or _flat(instrument)
+            self.context.tell(
+                position_address(instrument),
+                PositionReported(position=position, venue_time_ns=snapshot.venue_time_ns),
+            )
+        self._cursor_ns = max(self._cursor_ns, snapshot.venue_time_ns)
+        reported = AccountReported(
+            venue=self.venue,
+            balance=snapshot.balance,
+            equity=snapshot.equity,
+            available=snapshot.available,
+            venue_time_ns=snapshot.venue_time_ns,
+        )
+        for listener in self._listeners:
+            self.context.tell(listener, reported)
+        self._settle_sync()
+
+    def _compare_orders(self, listed: tuple[VenueOrder, ...]) -> None:
+        desk = self._desk
+        at_venue = {order.client_id for order in listed}
+        for tracked in desk.ledger.of_instrument(""):
+            if tracked.order.client_id in at_venue:
+                desk.acknowledged(
+                    OrderAcknowledged(client_id=tracked.order.client_id, venue_time_ns=0)
+                )
+            elif tracked.sent_ns < self._asked_ns:
+                desk.look_up(tracked)
+        for order in listed:
+            if desk.ledger.find(order.client_id) is None and is_ours(
+                order.client_id, self._deployment
+            ):
+                self._adopt(order)
+
+    def _adopt(self, listed: VenueOrder) -> None:
+        """Track an order of an earlier instance just to cancel it; its owner asks for its fate."""
+        order = Order(
+            client_id=listed.client_id,
+            instrument=listed.instrument,
+            side=listed.side,
+            quantity=listed.quantity,
+            owner=self._risk,
+            created_ns=self.context.now,
+            order_type=OrderType.MARKET if listed.price is None else OrderType.LIMIT,
+            price=listed.price,
+            time_in_force=TimeInForce.GTC,
+            reduce_only=listed.reduce_only,
+        )
+        self._desk.resolve(order)
+        self._desk.cancel(listed.client_id, listed.instrument, "left by an earlier instance")
+
+    def _settle_sync(self) -> None:
+        waiting = self._sync_request or self._desk.lookups_open
+        if self.connection is _State.SYNCING and not waiting:
+            self._backoff_ms = self._settings.reconnect_first_ms
+            self._move(_State.LIVE, "orders, positions and balances agree")
+
+    @handles(_CheckFeeds)
+    def check_feeds(self, _: _CheckFeeds) -> None:
+        """Degrade while market data is stale, recover when it is fresh."""
+        now = self.context.monotonic
+        age_ns = self._settings.quote_age_ms_max * MS_NS
+        stale = [
+            key
+            for key, topic in self._quotes.items()
+            if topic.seen_ns >= 0 and now - topic.seen_ns > age_ns
+        ]
+        if stale and self.connection is _State.LIVE:
+            self._move(_State.DEGRADED, f"no fresh quote of {stale[0]}")
+        elif not stale and self.connection is _State.DEGRADED and not self._sync_request:
+            self._synchronise("quotes are fresh again")
+
+    def _move(self, state: ConnectionState, reason: str) -> None:
+        if state is not self.connection or reason != self.reason:
+            self._announce(state, reason)
+
+    def _announce(self, state: ConnectionState, reason: str) -> None:
+        self.connection, self.reason = state, reason
+        changed = VenueStateChanged(venue=self.venue, state=state, reason=reason)
+        for listener in self._listeners:
+            self.context.tell(listener, changed)
+
+    # -- orders ----------------------------------------------------------------------------------
+
+    @handles(SubmitOrder)
+    def submit(self, message: SubmitOrder) -> None:
+        """Hand an order over if its authority holds at this moment, or say why not."""
+        authority = message.authority
+        order = authority.order
+        refusal = self._refusal(authority)
+        if refusal is not None:
+            self._desk.refuse(order, *refusal)
+            return
+        self._desk.submit(authority)
+        self._arm_sweep()
+
+    def _refusal(self, authority: Approval | FlattenPermit) -> tuple[str, str] | None:
+        order = authority.order
+        context = self.context
+        live = self.connection is _State.LIVE
+        if not live and not (self.connection is _State.DEGRADED and order.reduce_only):
+            return "not_live", f"{self.venue} is {self.connection}: {self.reason}"
+        if self._desk.ledger.knows(order.client_id):
+            return "duplicate", "an order is never sent twice"
+        tombstone = self._desk.ledger.tombstone(order.client_id)
+        if tombstone is not None:
+            return "cancelled", f"cancelled before it was sent: {tombstone}"
+        if not self._budget.take(context.monotonic, lowers_risk=order.reduce_only):
+            return "rate", f"the rate budget of {self.venue} is used up"
+        gate = self._approvals if type(authority) is Approval else self._permits
+        refused = gate.redeem(authority, context.monotonic)
+        return None if refused is None else (str(refused), "the authority does not hold")
+
+    @handles(CancelOrder)
+    def cancel_order(self, message: CancelOrder) -> None:
+        """Cancel one order."""
+        self._budget.take(self.context.monotonic, lowers_risk=True)
+        self._desk.cancel(message.client_id, message.instrument, message.reason)
+        self._arm_sweep()
+
+    @handles(CancelAll)
+    def cancel_all(self, message: CancelAll) -> None:
+        """Cancel every live order of an instrument or of the venue, known here or not."""
+        self._desk.cancel_where(message.instrument, keep_reducing=False)
+        self._gateway.cancel_all(message.instrument or None, self.context.now)
+        self._arm_sweep()
+
+    @handles(ResolveOrder)
+    def resolve_order(self, message: ResolveOrder) -> None:
+        """Find out what became of an order."""
+        self._desk.resolve(message.order)
+        self._arm_sweep()
+
+    @handles(OrdersQuery)
+    def orders_query(self, _: OrdersQuery) -> None:
+        """List the orders that may still trade."""
+        self.context.reply(
+            OrdersReply(
+                venue=self.venue,
+                live=self.connection is _State.LIVE,
+                orders=self._desk.live_orders(),
+            )
+        )
+
+    @handles(PositionQuery)
+    def position_query(self, _: PositionQuery) -> None:
+        """Read the account afresh; the answer goes to every position of the venue."""
+        if self.connection in (_State.LIVE, _State.DEGRADED) and not self._sync_request:
+            self._ask()
+
+    @handles(EpochRaised)
+    def epoch_raised(self, message: EpochRaised) -> None:
+        """Void older approvals; when halted, cancel what is not reduce-only."""
+        self._approvals.raise_epoch(message.epoch)
+        self._trading = message.state
+        if message.state is TradingState.HALTED:
+            self._desk.cancel_where("", keep_reducing=True)
+            self._arm_sweep()
+
+    def _arm_sweep(self) -> None:
+        if self._sweep is None and self._desk.ledger.live:
+            self._sweep = self.context.after(self._settings.ack_timeout_ms * MS_NS, _Sweep())
+
+    @handles(_Sweep)
+    def sweep(self, _: _Sweep) -> None:
+        """Look for orders without an answer."""
+        self._sweep = None
+        if self.connection in (_State.LIVE, _State.DEGRADED):
+            self._desk.sweep()
+        self._arm_sweep()
+
+
+def _flat(instrument: str) -> VenuePosition:
+    return VenuePosition(
+        instrument=instrument,
+        quantity=ZERO,
+        entry=None,
+        mark=ZERO,
+        margin=ZERO,
+        maintenance=ZERO,
+        liquidation_price=None,
+    )

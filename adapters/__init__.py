@@ -1,0 +1,1 @@
+"""The outside world: venues, transports, storage, console, dashboard, alerts, command line."""

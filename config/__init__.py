@@ -1,0 +1,1 @@
+"""Configuration: schema, loading, and the wiring from TOML to a running system."""

@@ -1,0 +1,1 @@
+"""Values and rules of trading: pure, without clock, randomness, input or output."""

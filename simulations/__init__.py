@@ -1,0 +1,1 @@
+"""Simulated venues, in-memory transports, faults, oracles, scenarios and backtests."""

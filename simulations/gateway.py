@@ -1,0 +1,509 @@
+"""The simulated venue's gateway: its wire protocol as a state machine without input or output.
+
+Nothing that comes in is believed unchecked. What cannot be used becomes a GatewayProblem and moves
+nothing; in particular no unreadable or impossible frame ever becomes a fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from actors.messages.market import (
+    BarClosed,
+    FundingSettled,
+    MarkUpdated,
+    QuoteUpdated,
+    TradePrinted,
+)
+from actors.messages.venue import (
+    AccountSnapshot,
+    CancelRefused,
+    FundingPaid,
+    GatewayProblem,
+    OrderAcknowledged,
+    OrderFilled,
+    OrderFinished,
+    OrderLookup,
+    ProblemKind,
+    VenueOrder,
+    VenuePosition,
+)
+from actors.ports import Capability, Frame, GatewaySink, MarketEvent
+from domain.authority import Approval, FlattenPermit
+from domain.errors import DomainError
+from domain.instruments import Instrument
+from domain.orders import Fill, OrderState, OrderType, TimeInForce
+from simulations.exchange.book import sound
+from simulations.wire import (
+    AccountFrame,
+    AccountQueryFrame,
+    AckFrame,
+    ArmSwitchFrame,
+    CancelAllFrame,
+    CancelFrame,
+    CancelRefusedFrame,
+    ErrorFrame,
+    ErrorKind,
+    FillFrame,
+    FinishedFrame,
+    FundingFrame,
+    MassCancelFrame,
+    OrderFrame,
+    OrderQueryFrame,
+    Ping,
+    Pong,
+    SubmitFrame,
+    Subscribe,
+    Subscribed,
+)
+
+__all__ = ["SimulatedGateway"]
+
+_SECOND_NS = 1_000_000_000
+_LIMIT = 1 << 62
+_ENDED = (OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED)
+_AWAITING, _FRESH = -1, -2
+_EVIDENCE_MAX = 200
+
+
+class Feed:
+    """How far one instrument's quotes are: next_sequence, or awaiting a subscription, or fresh."""
+
+    __slots__ = ("next_sequence", "symbol")
+
+    def __init__(self, symbol: str) -> None:
+        """Wait for the subscription."""
+        self.symbol = symbol
+        self.next_sequence = _AWAITING
+
+
+class SimulatedGateway:
+    """Speaks the wire protocol of ``simulations.wire`` for one session of one account.
+
+    Heartbeat: a ping every heartbeat_ns; if the one before is unanswered by then the session counts
+    as half-open, which is reported once as DISCONNECTED; closing it is the owner's to do. Each beat
+    arms the dead-man's switch switch_ns ahead. Quotes of a symbol count up by one; on a gap the
+    symbol is subscribed anew, and its quotes are dropped until that subscription begins.
+    dropped_quotes counts them, and quotes that were seen before.
+    """
+
+    __slots__ = (
+        "_awaiting_pong",
+        "_feeds",
+        "_handlers",
+        "_heartbeat_ns",
+        "_keys",
+        "_market",
+        "_session",
+        "_sink",
+        "_switch_ns",
+        "_symbols",
+        "capability",
+        "dropped_quotes",
+        "instruments",
+    )
+
+    def __init__(
+        self,
+        instruments: tuple[Instrument, ...],
+        *,
+        sink: GatewaySink,
+        orders_per_second: int = 100,
+        heartbeat_ns: int = 5 * _SECOND_NS,
+        switch_ns: int = 15 * _SECOND_NS,
+    ) -> None:
+        """Take what to trade and subscribe to, and the sink; switch_ns 0 leaves the switch alone.
+
+        Raises: DomainError without instruments, or if the switch could trip between two beats.
+        """
+        if not instruments:
+            raise DomainError("a gateway needs at least one instrument")
+        if heartbeat_ns <= 0 or 0 < switch_ns <= 2 * heartbeat_ns:
+            raise DomainError(
+                f"heartbeat {heartbeat_ns} ns must be above 0 and the switch, {switch_ns} ns, "
+                "0 or above two beats"
+            )
+        self.instruments = instruments
+        self.capability = Capability(
+            order_types=(OrderType.LIMIT, OrderType.MARKET),
+            times_in_force=tuple(TimeInForce),
+            reduce_only=True,
+            order_expiry=True,
+            dead_mans_switch=True,
+            query_by_client_id=True,
+            own_signer_for_flatten=True,
+            netting=True,
+            funding_interval_h=min(instrument.funding_interval_h for instrument in instruments),
+            orders_per_second=Decimal(orders_per_second),
+        )
+        self.dropped_quotes = 0
+        self._sink = sink
+        self._market = sink.market
+        self._heartbeat_ns = heartbeat_ns
+        self._switch_ns = switch_ns
+        self._session = 0
+        self._awaiting_pong = False
+        self._symbols = {instrument.key: instrument.symbol for instrument in instruments}
+        self._keys = {instrument.symbol: instrument.key for instrument in instruments}
+        self._feeds = {instrument.key: Feed(instrument.symbol) for instrument in instruments}
+        self._handlers: dict[type, Callable[[Any, int], None]] = {
+            TradePrinted: self._on_trade,
+            BarClosed: self._on_bar,
+            MarkUpdated: self._on_mark,
+            FundingSettled: self._on_funding_settled,
+            Subscribed: self._on_subscribed,
+            AckFrame: self._on_ack,
+            FillFrame: self._on_fill,
+            FinishedFrame: self._on_finished,
+            CancelRefusedFrame: self._on_cancel_refused,
+            AccountFrame: self._on_account,
+            OrderFrame: self._on_order,
+            FundingFrame: self._on_funding,
+            MassCancelFrame: self._on_mass_cancel,
+            Pong: self._on_pong,
+            ErrorFrame: self._on_error,
+        }
+
+    # -- session ---------------------------------------------------------------------------------
+
+    def connected(self, now_ns: int) -> None:
+        """Subscribe to everything, arm the switch, and begin to beat."""
+        self._forget()
+        self._sink.send(Subscribe(symbols=tuple(self._symbols.values())))
+        self._beat(now_ns)
+
+    def disconnected(self, now_ns: int) -> None:  # noqa: ARG002 - the port's signature
+        """Forget the session: its beats, its subscriptions and what it had been asked."""
+        self._forget()
+
+    def woken(self, token: int, now_ns: int) -> None:
+        """Beat again, unless the wake belongs to an earlier session."""
+        if token != self._session:
+            return
+        if self._awaiting_pong:
+            self._session += 1
+            self._problem(
+                ProblemKind.DISCONNECTED, f"no answer to a ping for {self._heartbeat_ns} ns"
+            )
+            return
+        waiting = [f.symbol for f in self._feeds.values() if f.next_sequence == _AWAITING]
+        if waiting:
+            self._sink.send(Subscribe(symbols=tuple(waiting)))
+        self._beat(now_ns)
+
+    def _forget(self) -> None:
+        self._session += 1
+        self._awaiting_pong = False
+        for feed in self._feeds.values():
+            feed.next_sequence = _AWAITING
+
+    def _beat(self, now_ns: int) -> None:
+        if self._switch_ns:
+            self._sink.send(ArmSwitchFrame(deadline_ns=now_ns + self._switch_ns))
+        self._awaiting_pong = True
+        self._sink.send(Ping(token=self._session))
+        self._sink.wake(self._heartbeat_ns, self._session)
+
+    # -- orders ----------------------------------------------------------------------------------
+
+    def submit(self, authority: Approval | FlattenPermit, now_ns: int) -> None:  # noqa: ARG002
+        """Send the order that the authority embeds.
+
+        Raises: TypeError for anything that is not an authority.
+        """
+        if type(authority) is not Approval and type(authority) is not FlattenPermit:
+            raise TypeError(
+                f"an order is sent on an Approval or a FlattenPermit, not {authority!r:.80}"
+            )
+        order = authority.order
+        self._sink.send(
+            SubmitFrame(
+                client_id=order.client_id,
+                symbol=self._symbol(order.instrument),
+                side=order.side,
+                quantity=order.quantity,
+                price=order.price,
+                order_type=order.order_type,
+                time_in_force=order.time_in_force,
+                reduce_only=order.reduce_only,
+                expires_ns=order.expires_ns,
+            )
+        )
+
+    def cancel(self, client_id: str, instrument: str, now_ns: int) -> None:  # noqa: ARG002
+        """Ask to cancel one order."""
+        self._sink.send(CancelFrame(client_id=client_id, symbol=self._symbol(instrument)))
+
+    def cancel_all(self, instrument: str | None, now_ns: int) -> None:  # noqa: ARG002
+        """Ask to cancel every order, in one instrument or in all."""
+        symbol = None if instrument is None else self._symbol(instrument)
+        self._sink.send(CancelAllFrame(symbol=symbol))
+
+    def query_account(self, request: int, fills_after_ns: int, now_ns: int) -> None:  # noqa: ARG002
+        """Ask for a snapshot."""
+        self._sink.send(AccountQueryFrame(request=request, fills_after_ns=fills_after_ns))
+
+    def query_order(
+        self,
+        request: int,
+        client_id: str,
+        instrument: str,  # noqa: ARG002 - the venue finds orders by client id alone
+        now_ns: int,  # noqa: ARG002
+    ) -> None:
+        """Ask what became of one order."""
+        self._sink.send(OrderQueryFrame(request=request, client_id=client_id))
+
+    def _symbol(self, key: str) -> str:
+        # What is not listed goes out as it is: the venue refuses it, and the refusal is on record.
+        return self._symbols.get(key, key)
+
+    # -- frames in -------------------------------------------------------------------------------
+
+    def received(self, frame: Frame, now_ns: int) -> None:
+        """Turn one frame into events; the path of a sound quote in sequence is the short one."""
+        if type(frame) is QuoteUpdated:
+            feed = self._feeds.get(frame.instrument)
+            if (
+                feed is not None
+                and frame.sequence == feed.next_sequence
+                and 0 < frame.bid_ticks < frame.ask_ticks < _LIMIT
+                and 0 <= frame.bid_lots < _LIMIT
+                and 0 <= frame.ask_lots < _LIMIT
+            ):
+                feed.next_sequence += 1
+                self._market(frame)
+            else:
+                self._odd_quote(frame, feed)
+            return
+        handler = self._handlers.get(type(frame))
+        if handler is None:
+            self._problem(ProblemKind.MALFORMED, f"no frame of this venue: {frame!r}")
+            return
+        handler(frame, now_ns)
+
+    def _odd_quote(self, quote: QuoteUpdated, feed: Feed | None) -> None:
+        """Sort out a quote that is one-sided, impossible, out of sequence or of no instrument."""
+        sequence = quote.sequence
+        if feed is None or type(sequence) is not int:
+            self._problem(ProblemKind.MALFORMED, f"no quote of ours: {quote!r}")
+            return
+        expected = feed.next_sequence
+        if expected == _AWAITING or (expected != _FRESH and sequence < expected):
+            self.dropped_quotes += 1
+            return
+        if expected not in (_FRESH, sequence):
+            feed.next_sequence = _AWAITING
+            self.dropped_quotes += 1
+            self._problem(
+                ProblemKind.SEQUENCE_GAP,
+                f"sequence {sequence} after {expected - 1}",
+                quote.instrument,
+            )
+            self._sink.send(Subscribe(symbols=(feed.symbol,)))
+            return
+        feed.next_sequence = sequence + 1
+        if sound(quote):
+            self._market(quote)
+        else:
+            self._problem(ProblemKind.BAD_QUOTE, f"{quote!r}", quote.instrument)
+
+    def _problem(self, kind: ProblemKind, detail: str, instrument: str = "") -> None:
+        problem = GatewayProblem(kind=kind, detail=detail[:_EVIDENCE_MAX], instrument=instrument)
+        self._sink.emit(problem)
+
+    def _malformed(self, frame: object) -> None:
+        self._problem(ProblemKind.MALFORMED, f"impossible: {frame!r}")
+
+    # -- market data -----------------------------------------------------------------------------
+
+    def _checked(self, event: MarketEvent, *, sane: bool) -> None:
+        if event.instrument in self._feeds and sane:
+            self._market(event)
+        else:
+            self._problem(ProblemKind.BAD_QUOTE, f"{event!r}", event.instrument)
+
+    def _on_trade(self, trade: TradePrinted, now_ns: int) -> None:  # noqa: ARG002
+        self._checked(
+            trade,
+            sane=0 < trade.price_ticks < _LIMIT and 0 < trade.quantity_lots < _LIMIT,
+        )
+
+    def _on_bar(self, bar: BarClosed, now_ns: int) -> None:  # noqa: ARG002
+        low, high = bar.low_ticks, bar.high_ticks
+        self._checked(
+            bar,
+            sane=0 < low <= bar.open_ticks <= high < _LIMIT
+            and low <= bar.close_ticks <= high
+            and bar.volume_lots >= 0
+            and bar.open_time_ns < bar.close_time_ns,
+        )
+
+    def _on_mark(self, mark: MarkUpdated, now_ns: int) -> None:  # noqa: ARG002
+        self._checked(mark, sane=_positive(mark.mark, mark.index))
+
+    def _on_funding_settled(self, funding: FundingSettled, now_ns: int) -> None:  # noqa: ARG002
+        self._checked(funding, sane=funding.rate.is_finite() and _positive(funding.reference_price))
+
+    def _on_subscribed(self, frame: Subscribed, now_ns: int) -> None:  # noqa: ARG002
+        key = self._keys.get(frame.symbol)
+        if key is None:
+            self._malformed(frame)
+        else:
+            self._feeds[key].next_sequence = _FRESH
+
+    # -- account ---------------------------------------------------------------------------------
+
+    def _on_ack(self, frame: AckFrame, now_ns: int) -> None:  # noqa: ARG002
+        self._sink.emit(OrderAcknowledged(client_id=frame.client_id, venue_time_ns=frame.time_ns))
+
+    def _on_fill(self, frame: FillFrame, now_ns: int) -> None:  # noqa: ARG002
+        fill = self._fill(frame)
+        if fill is None:
+            self._malformed(frame)
+        else:
+            self._sink.emit(OrderFilled(fill=fill))
+
+    def _fill(self, frame: FillFrame) -> Fill | None:
+        """Return the fill in our words, None if it cannot have happened."""
+        key = self._keys.get(frame.symbol)
+        if key is None or not frame.fill_id or not frame.fee.is_finite():
+            return None
+        if not _positive(frame.quantity, frame.price) or frame.liquidation is bool(frame.client_id):
+            return None
+        return Fill(
+            fill_id=frame.fill_id,
+            client_id=frame.client_id,
+            instrument=key,
+            side=frame.side,
+            quantity=frame.quantity,
+            price=frame.price,
+            fee=frame.fee,
+            fee_currency=frame.fee_currency,
+            liquidity=frame.liquidity,
+            venue_time_ns=frame.time_ns,
+            liquidation=frame.liquidation,
+        )
+
+    def _on_finished(self, frame: FinishedFrame, now_ns: int) -> None:  # noqa: ARG002
+        if frame.state not in _ENDED or not frame.filled.is_finite() or frame.filled < 0:
+            self._malformed(frame)
+            return
+        self._sink.emit(
+            OrderFinished(
+                client_id=frame.client_id,
+                state=frame.state,
+                filled=frame.filled,
+                reason=frame.reason,
+                venue_time_ns=frame.time_ns,
+            )
+        )
+
+    def _on_cancel_refused(self, frame: CancelRefusedFrame, now_ns: int) -> None:  # noqa: ARG002
+        self._sink.emit(
+            CancelRefused(
+                client_id=frame.client_id, reason=frame.reason, venue_time_ns=frame.time_ns
+            )
+        )
+
+    def _on_account(self, frame: AccountFrame, now_ns: int) -> None:  # noqa: ARG002
+        fills = tuple(fill for line in frame.fills if (fill := self._fill(line)) is not None)
+        known = all(line.symbol in self._keys for line in (*frame.orders, *frame.positions))
+        numbers = [frame.balance, frame.equity, frame.available]
+        numbers += [line.quantity for line in (*frame.orders, *frame.positions)]
+        if len(fills) < len(frame.fills) or not known or not all(n.is_finite() for n in numbers):
+            self._malformed(frame)
+            return
+        orders = tuple(
+            VenueOrder(
+                client_id=line.client_id,
+                instrument=self._keys[line.symbol],
+                side=line.side,
+                quantity=line.quantity,
+                filled=line.filled,
+                price=line.price,
+                reduce_only=line.reduce_only,
+            )
+            for line in frame.orders
+        )
+        positions = tuple(
+            VenuePosition(
+                instrument=self._keys[line.symbol],
+                quantity=line.quantity,
+                entry=line.entry,
+                mark=line.mark,
+                margin=line.margin,
+                maintenance=line.maintenance,
+                liquidation_price=line.liquidation_price,
+            )
+            for line in frame.positions
+        )
+        self._sink.emit(
+            AccountSnapshot(
+                request=frame.request,
+                venue_time_ns=frame.time_ns,
+                balance=frame.balance,
+                equity=frame.equity,
+                available=frame.available,
+                orders=orders,
+                positions=positions,
+                fills=fills,
+            )
+        )
+
+    def _on_order(self, frame: OrderFrame, now_ns: int) -> None:  # noqa: ARG002
+        if not frame.filled.is_finite() or frame.filled < 0:
+            self._malformed(frame)
+            return
+        self._sink.emit(
+            OrderLookup(
+                request=frame.request,
+                client_id=frame.client_id,
+                state=frame.state,
+                filled=frame.filled,
+                venue_time_ns=frame.time_ns,
+            )
+        )
+
+    def _on_funding(self, frame: FundingFrame, now_ns: int) -> None:  # noqa: ARG002
+        key = self._keys.get(frame.symbol)
+        if key is None or not (frame.amount.is_finite() and frame.rate.is_finite()):
+            self._malformed(frame)
+            return
+        self._sink.emit(
+            FundingPaid(
+                payment_id=frame.payment_id,
+                instrument=key,
+                amount=frame.amount,
+                rate=frame.rate,
+                venue_time_ns=frame.time_ns,
+            )
+        )
+
+    def _on_mass_cancel(self, frame: MassCancelFrame, now_ns: int) -> None:  # noqa: ARG002
+        self._problem(ProblemKind.MASS_CANCEL, frame.reason)
+
+    def _on_pong(self, frame: Pong, now_ns: int) -> None:  # noqa: ARG002
+        if frame.token == self._session:
+            self._awaiting_pong = False
+
+    def _on_error(self, frame: ErrorFrame, now_ns: int) -> None:  # noqa: ARG002
+        limited = frame.kind is ErrorKind.RATE_LIMITED
+        kind = ProblemKind.RATE_LIMITED if limited else ProblemKind.MALFORMED
+        self._problem(kind, f"{frame.kind.value}: {frame.detail} {frame.client_id}")
+        if limited and frame.client_id:
+            # The venue never took the order; a duplicate id, though, names one that it did take.
+            self._sink.emit(
+                OrderFinished(
+                    client_id=frame.client_id,
+                    state=OrderState.REJECTED,
+                    filled=Decimal(0),
+                    reason=frame.kind.value,
+                    venue_time_ns=frame.time_ns,
+                )
+            )
+
+
+def _positive(*values: Decimal) -> bool:
+    return all(value.is_finite() and value > 0 for value in values)

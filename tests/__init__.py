@@ -1,0 +1,1 @@
+"""The test suite: unit, property, scenario, contract and end-to-end tests."""
