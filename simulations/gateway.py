@@ -6,9 +6,7 @@ nothing; in particular no unreadable or impossible frame ever becomes a fill.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from actors.messages.market import (
     BarClosed,
@@ -17,40 +15,22 @@ from actors.messages.market import (
     QuoteUpdated,
     TradePrinted,
 )
-from actors.messages.venue import (
-    AccountSnapshot,
-    CancelRefused,
-    FundingPaid,
-    GatewayProblem,
-    OrderAcknowledged,
-    OrderFilled,
-    OrderFinished,
-    OrderLookup,
-    ProblemKind,
-    VenueOrder,
-    VenuePosition,
-)
-from actors.ports import Capability, Frame, GatewaySink, MarketEvent
+from actors.messages.venue import GatewayProblem, OrderFinished, ProblemKind
+from actors.ports import Capability, Frame, GatewaySink
 from domain.authority import Approval, FlattenPermit
 from domain.errors import DomainError
 from domain.instruments import Instrument
-from domain.orders import Fill, OrderState, OrderType, TimeInForce
+from domain.orders import OrderState, OrderType, TimeInForce
 from simulations.exchange.book import sound
+from simulations.translation import LIMIT, SANE, TRANSLATORS
 from simulations.wire import (
-    AccountFrame,
     AccountQueryFrame,
-    AckFrame,
     ArmSwitchFrame,
     CancelAllFrame,
     CancelFrame,
-    CancelRefusedFrame,
     ErrorFrame,
     ErrorKind,
-    FillFrame,
-    FinishedFrame,
-    FundingFrame,
     MassCancelFrame,
-    OrderFrame,
     OrderQueryFrame,
     Ping,
     Pong,
@@ -62,8 +42,6 @@ from simulations.wire import (
 __all__ = ["SimulatedGateway"]
 
 _SECOND_NS = 1_000_000_000
-_LIMIT = 1 << 62
-_ENDED = (OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED)
 _AWAITING, _FRESH = -1, -2
 _EVIDENCE_MAX = 200
 
@@ -92,7 +70,6 @@ class SimulatedGateway:
     __slots__ = (
         "_awaiting_pong",
         "_feeds",
-        "_handlers",
         "_heartbeat_ns",
         "_keys",
         "_market",
@@ -148,23 +125,6 @@ class SimulatedGateway:
         self._symbols = {instrument.key: instrument.symbol for instrument in instruments}
         self._keys = {instrument.symbol: instrument.key for instrument in instruments}
         self._feeds = {instrument.key: Feed(instrument.symbol) for instrument in instruments}
-        self._handlers: dict[type, Callable[[Any, int], None]] = {
-            TradePrinted: self._on_trade,
-            BarClosed: self._on_bar,
-            MarkUpdated: self._on_mark,
-            FundingSettled: self._on_funding_settled,
-            Subscribed: self._on_subscribed,
-            AckFrame: self._on_ack,
-            FillFrame: self._on_fill,
-            FinishedFrame: self._on_finished,
-            CancelRefusedFrame: self._on_cancel_refused,
-            AccountFrame: self._on_account,
-            OrderFrame: self._on_order,
-            FundingFrame: self._on_funding,
-            MassCancelFrame: self._on_mass_cancel,
-            Pong: self._on_pong,
-            ErrorFrame: self._on_error,
-        }
 
     # -- session ---------------------------------------------------------------------------------
 
@@ -261,27 +221,70 @@ class SimulatedGateway:
 
     # -- frames in -------------------------------------------------------------------------------
 
-    def received(self, frame: Frame, now_ns: int) -> None:
+    def received(self, frame: Frame, now_ns: int) -> None:  # noqa: ARG002 - frames carry their time
         """Turn one frame into events; the path of a sound quote in sequence is the short one."""
         if type(frame) is QuoteUpdated:
             feed = self._feeds.get(frame.instrument)
             if (
                 feed is not None
                 and frame.sequence == feed.next_sequence
-                and 0 < frame.bid_ticks < frame.ask_ticks < _LIMIT
-                and 0 <= frame.bid_lots < _LIMIT
-                and 0 <= frame.ask_lots < _LIMIT
+                and 0 < frame.bid_ticks < frame.ask_ticks < LIMIT
+                and 0 <= frame.bid_lots < LIMIT
+                and 0 <= frame.ask_lots < LIMIT
             ):
                 feed.next_sequence += 1
                 self._market(frame)
             else:
                 self._odd_quote(frame, feed)
             return
-        handler = self._handlers.get(type(frame))
-        if handler is None:
+        kind = type(frame)
+        if kind in TRANSLATORS:
+            event = TRANSLATORS[kind](frame, self._keys)
+            if event is None:
+                self._problem(ProblemKind.MALFORMED, f"cannot have happened: {frame!r}")
+            else:
+                self._sink.emit(event)
+        elif isinstance(frame, (TradePrinted, BarClosed, MarkUpdated, FundingSettled)):
+            self._publish(frame)
+        else:
+            self._control(frame)
+
+    def _publish(self, event: TradePrinted | BarClosed | MarkUpdated | FundingSettled) -> None:
+        """Publish market data other than quotes, if it is ours and makes sense."""
+        if event.instrument in self._feeds and SANE[type(event)](event):
+            self._market(event)
+        else:
+            self._problem(ProblemKind.BAD_QUOTE, f"{event!r}", event.instrument)
+
+    def _control(self, frame: Frame) -> None:
+        """Take what concerns the session itself; anything else is malformed."""
+        if isinstance(frame, Pong):
+            self._awaiting_pong = self._awaiting_pong and frame.token != self._session
+        elif isinstance(frame, Subscribed) and frame.symbol in self._keys:
+            self._feeds[self._keys[frame.symbol]].next_sequence = _FRESH
+        elif isinstance(frame, MassCancelFrame):
+            self._problem(ProblemKind.MASS_CANCEL, frame.reason)
+        elif isinstance(frame, ErrorFrame):
+            self._refused(frame)
+        else:
             self._problem(ProblemKind.MALFORMED, f"no frame of this venue: {frame!r}")
-            return
-        handler(frame, now_ns)
+
+    def _refused(self, frame: ErrorFrame) -> None:
+        """Report a frame that the venue did not take, and end the order that it was."""
+        limited = frame.kind is ErrorKind.RATE_LIMITED
+        kind = ProblemKind.RATE_LIMITED if limited else ProblemKind.MALFORMED
+        self._problem(kind, f"{frame.kind.value}: {frame.detail} {frame.client_id}")
+        if limited and frame.client_id:
+            # The venue never took the order; a duplicate id, though, names one that it did take.
+            self._sink.emit(
+                OrderFinished(
+                    client_id=frame.client_id,
+                    state=OrderState.REJECTED,
+                    filled=Decimal(0),
+                    reason=frame.kind.value,
+                    venue_time_ns=frame.time_ns,
+                )
+            )
 
     def _odd_quote(self, quote: QuoteUpdated, feed: Feed | None) -> None:
         """Sort out a quote that is one-sided, impossible, out of sequence or of no instrument."""
@@ -312,198 +315,3 @@ class SimulatedGateway:
     def _problem(self, kind: ProblemKind, detail: str, instrument: str = "") -> None:
         problem = GatewayProblem(kind=kind, detail=detail[:_EVIDENCE_MAX], instrument=instrument)
         self._sink.emit(problem)
-
-    def _malformed(self, frame: object) -> None:
-        self._problem(ProblemKind.MALFORMED, f"impossible: {frame!r}")
-
-    # -- market data -----------------------------------------------------------------------------
-
-    def _checked(self, event: MarketEvent, *, sane: bool) -> None:
-        if event.instrument in self._feeds and sane:
-            self._market(event)
-        else:
-            self._problem(ProblemKind.BAD_QUOTE, f"{event!r}", event.instrument)
-
-    def _on_trade(self, trade: TradePrinted, now_ns: int) -> None:  # noqa: ARG002
-        self._checked(
-            trade,
-            sane=0 < trade.price_ticks < _LIMIT and 0 < trade.quantity_lots < _LIMIT,
-        )
-
-    def _on_bar(self, bar: BarClosed, now_ns: int) -> None:  # noqa: ARG002
-        low, high = bar.low_ticks, bar.high_ticks
-        self._checked(
-            bar,
-            sane=0 < low <= bar.open_ticks <= high < _LIMIT
-            and low <= bar.close_ticks <= high
-            and bar.volume_lots >= 0
-            and bar.open_time_ns < bar.close_time_ns,
-        )
-
-    def _on_mark(self, mark: MarkUpdated, now_ns: int) -> None:  # noqa: ARG002
-        self._checked(mark, sane=_positive(mark.mark, mark.index))
-
-    def _on_funding_settled(self, funding: FundingSettled, now_ns: int) -> None:  # noqa: ARG002
-        self._checked(funding, sane=funding.rate.is_finite() and _positive(funding.reference_price))
-
-    def _on_subscribed(self, frame: Subscribed, now_ns: int) -> None:  # noqa: ARG002
-        key = self._keys.get(frame.symbol)
-        if key is None:
-            self._malformed(frame)
-        else:
-            self._feeds[key].next_sequence = _FRESH
-
-    # -- account ---------------------------------------------------------------------------------
-
-    def _on_ack(self, frame: AckFrame, now_ns: int) -> None:  # noqa: ARG002
-        self._sink.emit(OrderAcknowledged(client_id=frame.client_id, venue_time_ns=frame.time_ns))
-
-    def _on_fill(self, frame: FillFrame, now_ns: int) -> None:  # noqa: ARG002
-        fill = self._fill(frame)
-        if fill is None:
-            self._malformed(frame)
-        else:
-            self._sink.emit(OrderFilled(fill=fill))
-
-    def _fill(self, frame: FillFrame) -> Fill | None:
-        """Return the fill in our words, None if it cannot have happened."""
-        key = self._keys.get(frame.symbol)
-        if key is None or not frame.fill_id or not frame.fee.is_finite():
-            return None
-        if not _positive(frame.quantity, frame.price) or frame.liquidation is bool(frame.client_id):
-            return None
-        return Fill(
-            fill_id=frame.fill_id,
-            client_id=frame.client_id,
-            instrument=key,
-            side=frame.side,
-            quantity=frame.quantity,
-            price=frame.price,
-            fee=frame.fee,
-            fee_currency=frame.fee_currency,
-            liquidity=frame.liquidity,
-            venue_time_ns=frame.time_ns,
-            liquidation=frame.liquidation,
-        )
-
-    def _on_finished(self, frame: FinishedFrame, now_ns: int) -> None:  # noqa: ARG002
-        if frame.state not in _ENDED or not frame.filled.is_finite() or frame.filled < 0:
-            self._malformed(frame)
-            return
-        self._sink.emit(
-            OrderFinished(
-                client_id=frame.client_id,
-                state=frame.state,
-                filled=frame.filled,
-                reason=frame.reason,
-                venue_time_ns=frame.time_ns,
-            )
-        )
-
-    def _on_cancel_refused(self, frame: CancelRefusedFrame, now_ns: int) -> None:  # noqa: ARG002
-        self._sink.emit(
-            CancelRefused(
-                client_id=frame.client_id, reason=frame.reason, venue_time_ns=frame.time_ns
-            )
-        )
-
-    def _on_account(self, frame: AccountFrame, now_ns: int) -> None:  # noqa: ARG002
-        fills = tuple(fill for line in frame.fills if (fill := self._fill(line)) is not None)
-        known = all(line.symbol in self._keys for line in (*frame.orders, *frame.positions))
-        numbers = [frame.balance, frame.equity, frame.available]
-        numbers += [line.quantity for line in (*frame.orders, *frame.positions)]
-        if len(fills) < len(frame.fills) or not known or not all(n.is_finite() for n in numbers):
-            self._malformed(frame)
-            return
-        orders = tuple(
-            VenueOrder(
-                client_id=line.client_id,
-                instrument=self._keys[line.symbol],
-                side=line.side,
-                quantity=line.quantity,
-                filled=line.filled,
-                price=line.price,
-                reduce_only=line.reduce_only,
-            )
-            for line in frame.orders
-        )
-        positions = tuple(
-            VenuePosition(
-                instrument=self._keys[line.symbol],
-                quantity=line.quantity,
-                entry=line.entry,
-                mark=line.mark,
-                margin=line.margin,
-                maintenance=line.maintenance,
-                liquidation_price=line.liquidation_price,
-            )
-            for line in frame.positions
-        )
-        self._sink.emit(
-            AccountSnapshot(
-                request=frame.request,
-                venue_time_ns=frame.time_ns,
-                balance=frame.balance,
-                equity=frame.equity,
-                available=frame.available,
-                orders=orders,
-                positions=positions,
-                fills=fills,
-            )
-        )
-
-    def _on_order(self, frame: OrderFrame, now_ns: int) -> None:  # noqa: ARG002
-        if not frame.filled.is_finite() or frame.filled < 0:
-            self._malformed(frame)
-            return
-        self._sink.emit(
-            OrderLookup(
-                request=frame.request,
-                client_id=frame.client_id,
-                state=frame.state,
-                filled=frame.filled,
-                venue_time_ns=frame.time_ns,
-            )
-        )
-
-    def _on_funding(self, frame: FundingFrame, now_ns: int) -> None:  # noqa: ARG002
-        key = self._keys.get(frame.symbol)
-        if key is None or not (frame.amount.is_finite() and frame.rate.is_finite()):
-            self._malformed(frame)
-            return
-        self._sink.emit(
-            FundingPaid(
-                payment_id=frame.payment_id,
-                instrument=key,
-                amount=frame.amount,
-                rate=frame.rate,
-                venue_time_ns=frame.time_ns,
-            )
-        )
-
-    def _on_mass_cancel(self, frame: MassCancelFrame, now_ns: int) -> None:  # noqa: ARG002
-        self._problem(ProblemKind.MASS_CANCEL, frame.reason)
-
-    def _on_pong(self, frame: Pong, now_ns: int) -> None:  # noqa: ARG002
-        if frame.token == self._session:
-            self._awaiting_pong = False
-
-    def _on_error(self, frame: ErrorFrame, now_ns: int) -> None:  # noqa: ARG002
-        limited = frame.kind is ErrorKind.RATE_LIMITED
-        kind = ProblemKind.RATE_LIMITED if limited else ProblemKind.MALFORMED
-        self._problem(kind, f"{frame.kind.value}: {frame.detail} {frame.client_id}")
-        if limited and frame.client_id:
-            # The venue never took the order; a duplicate id, though, names one that it did take.
-            self._sink.emit(
-                OrderFinished(
-                    client_id=frame.client_id,
-                    state=OrderState.REJECTED,
-                    filled=Decimal(0),
-                    reason=frame.kind.value,
-                    venue_time_ns=frame.time_ns,
-                )
-            )
-
-
-def _positive(*values: Decimal) -> bool:
-    return all(value.is_finite() and value > 0 for value in values)

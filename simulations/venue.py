@@ -360,7 +360,7 @@ class SimulatedVenue:
     # -- inside: market data out -----------------------------------------------------------------
 
     def _route(self) -> None:
-        """Decide how each instrument's events reach its subscribers: directly if nothing bars it."""
+        """Decide how each instrument's events reach its subscribers: directly, or carried."""
         for key, feed in self._feeds.items():
             sessions = [s for s in self._sessions if key in s.symbols and not s.silent]
             if sessions and self._barred(sessions):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from actors.messages.pairs import PairRecord
 from actors.messages.positions import PositionChanged
-from actors.runtime.message import CONTROL, Message
+from actors.runtime.message import CONTROL, JOURNALLED, Message
 
 
 __all__ = ["RecordQuery", "RecordReply", "StoreRecord", "RecordStored", "FlushRequested"]
@@ -13,6 +13,8 @@ __all__ = ["RecordQuery", "RecordReply", "StoreRecord", "RecordStored", "FlushRe
 
 class StoreRecord(Message, kw_only=True):
     """Make a pair's intent durable; the reply comes once it is on disk."""
+
+    flags = JOURNALLED
 
     record: PairRecord
 

@@ -78,10 +78,7 @@ class Context:
 
     def defer(self) -> Deferred:
         """Return the right to answer the message being handled later."""
-        envelope = self._kernel.envelope
-        if envelope is None:
-            raise EngineError(f"{self.path}: there is no message to answer later")
-        return Deferred(self, envelope)
+        return Deferred(self, requests.in_hand(self._kernel))
 
     def request(self, address: str, message: Any, timeout_ns: int) -> int:
         """Send a request; its reply or a RequestTimedOut with this number arrives as a message."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.runtime.mailbox import Life
 from actors.runtime.system import InspectReply
@@ -25,6 +25,13 @@ def state_of(box: Mailbox) -> tuple[tuple[str, str], ...]:
         return (("state", f"not readable: {type(error).__name__}"),)
 
 
+def _seen(entry: Any) -> tuple[int, str, str]:
+    """Return (sequence, type, sender) of an envelope; what was published carries only itself."""
+    if type(entry) is tuple:
+        return (entry[1], type(entry[0]).__name__, entry[3])
+    return (0, type(entry).__name__, "")
+
+
 def describe(box: Mailbox) -> InspectReply:
     """Return the state, mail, timers, children, latest messages and counters of an address."""
     return InspectReply(
@@ -39,7 +46,7 @@ def describe(box: Mailbox) -> InspectReply:
             (timer.due_ns, type(timer.message).__name__) for timer in box.timers.values()
         ),
         children=tuple(child.path for child in box.children),
-        last=tuple((entry[1], type(entry[0]).__name__, entry[3]) for entry in box.last),
+        last=tuple(_seen(entry) for entry in box.last),
         counters=(
             ("delivered", box.delivered),
             ("dropped", box.dropped),

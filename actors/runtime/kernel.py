@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.runtime.describe import describe
 from actors.runtime.envelope import CONFLATED, OUTSIDE, Envelope, place_of
-from actors.runtime.errors import EngineError
+from actors.runtime.errors import EngineError, UnhandledMessageError
 from actors.runtime.lifecycle import Lifecycle
 from actors.runtime.mailbox import Mailbox, OverflowPolicy
 from actors.runtime.message import CONTROL, JOURNALLED
@@ -56,7 +56,9 @@ class Kernel:
         "envelope",
         "ingress",
         "lifecycle",
+        "live",
         "monotonic",
+        "nested",
         "now",
         "observer",
         "outside",
@@ -80,10 +82,12 @@ class Kernel:
         self.cause = 0
         self.sender = ""
         self.running: Mailbox | None = None
+        self.nested = False
         self.envelope: Envelope | None = None
         self.ready: deque[Mailbox] = deque()
         self.urgent: deque[Mailbox] = deque()
         self.boxes: dict[str, Mailbox] = {}
+        self.live: dict[str, Mailbox] = {}
         self.topics: dict[str, Topic] = {}
         self.agenda = Agenda()
         self.dead: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_MAX)
@@ -111,19 +115,20 @@ class Kernel:
         self.sequence = sequence = self.sequence + 1
         try:
             flags = message.flags
-            box = self.boxes[address]
+            box = self.live[address]
         except (AttributeError, KeyError):
             return self._astray(address, message, sequence)
         if flags:
             return self._tell_flagged(box, message, sequence, mark)
         data = box.data
-        if len(data) >= box.limit:
-            self._overflow(box, message, sequence, mark)
-            return sequence
-        data.append((message, sequence, self.cause, self.sender, self.now, mark))
-        if not box.scheduled:
-            box.scheduled = True
+        if data:
+            if len(data) >= box.limit:
+                self._overflow(box, message, sequence, mark)
+                return sequence
+        else:
+            # A mailbox stands in the queue exactly while it has mail.
             self.ready.append(box)
+        data.append((message, sequence, self.cause, self.sender, self.now, mark))
         return sequence
 
     def _tell_flagged(self, box: Mailbox, message: Any, sequence: int, mark: Any) -> int:
@@ -131,23 +136,19 @@ class Kernel:
         if flags & JOURNALLED and self.audit is not None:
             record = (sequence, self.cause, self.now, self.sender, box.path, message)
             self.audit.append(record)
-        if not flags & CONTROL:
-            if len(box.data) >= box.limit:
+        if flags & CONTROL:
+            lane, queue, limit = box.control, self.urgent, CONTROL_MAX
+        else:
+            lane, queue, limit = box.data, self.ready, box.limit
+        if not lane:
+            queue.append(box)
+        elif len(lane) >= limit:
+            if flags & CONTROL:
+                self._overflow_control(box, message, sequence)
+            else:
                 self._overflow(box, message, sequence, mark)
-                return sequence
-            box.data.append((message, sequence, self.cause, self.sender, self.now, mark))
-            if not box.scheduled:
-                box.scheduled = True
-                self.ready.append(box)
             return sequence
-        control = box.control
-        if box.table is None or len(control) >= CONTROL_MAX:
-            self._overflow_control(box, message, sequence)
-            return sequence
-        control.append((message, sequence, self.cause, self.sender, self.now, mark))
-        if not box.urgent:
-            box.urgent = True
-            self.urgent.append(box)
+        lane.append((message, sequence, self.cause, self.sender, self.now, mark))
         return sequence
 
     def _astray(self, address: str, message: Any, sequence: int) -> int:
@@ -162,40 +163,40 @@ class Kernel:
     def publish(self, topic: Topic, message: Any) -> None:
         """Show a message to every subscriber: at once if nothing is queued there, else conflated.
 
-        Must be the last thing its handler does: a subscriber may run before this returns.
+        Must be the last thing its handler does: a subscriber may run before this returns. What a
+        subscriber publishes in turn is queued, so no handler is entered while it is on the stack.
         """
         topic.last = message
-        outer, cause, sender = self.running, self.cause, self.sender
-        envelope, observer, kind = self.envelope, self.observer, type(message)
-        queue_all = self.chooser is not None
-        # A handler further up the stack must not be entered again: its mail queues.
-        if outer is not None:
-            held, outer.held = outer.held, True
-        else:
-            held = False
+        kind = type(message)
+        if self.nested or self.chooser is not None:
+            for box in topic.boxes:
+                self._conflate(box, (kind, topic.key), message)
+            return
+        outer, cause, sender, observer = self.running, self.cause, self.sender, self.observer
+        self.nested = True
         try:
             for box in topic.boxes:
-                if box.scheduled or box.urgent or box.held or queue_all:
+                if box.data or box.control or box.held or box is outer:
                     self.cause, self.sender = cause, sender
                     self._conflate(box, (kind, topic.key), message)
                     continue
                 self.sequence = self.cause = sequence = self.sequence + 1
                 self.running = box
                 self.sender = box.path
-                self.envelope = None
-                box.last.append((message, sequence, cause, sender, self.now, 0))
-                box.delivered += 1
+                box.last.append(message)
                 if observer is not None:
                     observer(box, message, sequence, cause)
                 try:
-                    box.table[kind](message)  # type: ignore[index]
+                    try:
+                        handler = box.table[kind]  # type: ignore[index]
+                    except KeyError:
+                        raise unhandled(box, message) from None
+                    handler(message)
                 except Exception as error:  # noqa: BLE001 - any failure ends the actor
                     self.lifecycle.fail(box, error, FailurePlace.HANDLER, message)
         finally:
-            if outer is not None:
-                outer.held = held or outer.table is None
+            self.nested = False
             self.running, self.cause, self.sender = outer, cause, sender
-            self.envelope = envelope
 
     def _conflate(self, box: Mailbox, key: object, message: Any) -> None:
         if box.table is None:
@@ -204,17 +205,13 @@ class Kernel:
         if key in box.latest:
             box.dropped += 1
         else:
+            if not box.data:
+                self.ready.append(box)
             box.data.append((CONFLATED, sequence, 0, "", 0, key))
         box.latest[key] = (message, sequence, self.cause, self.sender, self.now, 0)
-        if not box.scheduled:
-            box.scheduled = True
-            self.ready.append(box)
 
     def _overflow(self, box: Mailbox, message: Any, sequence: int, mark: Any) -> None:
-        """Apply the policy of a full mailbox; a vacant one counts as full."""
-        if box.table is None:
-            self.bury(box.path, sequence, self.sender, message, "nobody is behind the address")
-            return
+        """Apply the policy of a full mailbox."""
         if type(mark) is Timer or mark > 0:
             # An actor's own timers and the replies it waits for are few, and it cannot do without.
             box.data.append((message, sequence, self.cause, self.sender, self.now, mark))
@@ -234,9 +231,6 @@ class Kernel:
 
     def _overflow_control(self, box: Mailbox, message: Any, sequence: int) -> None:
         """Give up what the control lane cannot hold; an actor so far behind has failed."""
-        if box.table is None:
-            self.bury(box.path, sequence, self.sender, message, "nobody is behind the address")
-            return
         box.dropped += 1
         self.bury(box.path, sequence, self.sender, message, "control lane full")
         self.lifecycle.overflowed(box, message)
@@ -261,26 +255,22 @@ class Kernel:
             for _ in range(PUMP_MAX):
                 if urgent:
                     box = urgent.popleft()
-                    lane = box.control
-                    if not lane or box.busy:
-                        box.urgent = False
+                    if box.busy:
+                        box.parked_urgent = True
                         continue
+                    lane = box.control
                     envelope = lane.popleft()
                     if lane:
                         urgent.append(box)
-                    else:
-                        box.urgent = False
                 elif ready:
                     box = ready.popleft() if chooser is None else self._chosen(chooser)
-                    lane = box.data
-                    if not lane or box.busy:
-                        box.scheduled = False
+                    if box.busy:
+                        box.parked = True
                         continue
+                    lane = box.data
                     envelope = lane.popleft()
                     if lane:
                         ready.append(box)
-                    else:
-                        box.scheduled = False
                 else:
                     return False
                 if envelope[5]:
@@ -298,11 +288,15 @@ class Kernel:
                 if observer is not None:
                     observer(box, message, sequence, envelope[2])
                 try:
-                    box.table[type(message)](message)  # type: ignore[index]
+                    try:
+                        handler = box.table[type(message)]  # type: ignore[index]
+                    except KeyError:
+                        raise unhandled(box, message) from None
+                    handler(message)
                 except Exception as error:  # noqa: BLE001 - any failure ends the actor
                     self.lifecycle.fail(box, error, place_of(envelope), message)
         finally:
-            self.running = self.envelope = None
+            self.running = None
             self.sender = ""
             self.cause = 0
         return bool(urgent or ready)
@@ -358,24 +352,17 @@ class Kernel:
             return
         if box.worker is not None:
             raise EngineError(f"{box.path} has a thread of its own: tell it, do not enter it")
-        outer, cause, sender, envelope = self.running, self.cause, self.sender, self.envelope
-        if outer is not None:
-            held, outer.held = outer.held, True
-        else:
-            held = False
+        outer, cause, sender, nested = self.running, self.cause, self.sender, self.nested
         self.sequence = self.cause = self.sequence + 1
         self.sender = box.path
         self.running = box
-        self.envelope = None
+        self.nested = outer is not None
         try:
             function(argument)
         except Exception as error:  # noqa: BLE001 - any failure ends the actor and is reported
             self.lifecycle.fail(box, error, FailurePlace.HANDLER, argument)
         finally:
-            if outer is not None:
-                outer.held = held or outer.table is None
-            self.running, self.cause, self.sender = outer, cause, sender
-            self.envelope = envelope
+            self.running, self.cause, self.sender, self.nested = outer, cause, sender, nested
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -460,8 +447,7 @@ class Kernel:
 
     def is_alive(self, address: str) -> bool:
         """Return whether an instance is behind the address."""
-        box = self.boxes.get(address)
-        return box is not None and box.table is not None
+        return address in self.live
 
     def in_handler(self) -> bool:
         """Return whether the caller is inside a handler on the kernel's own thread."""
@@ -473,6 +459,11 @@ class Kernel:
         Called on the kernel's thread; an address that never had an actor is described as vacant.
         """
         return describe(self.boxes.get(address) or Mailbox(address))
+
+
+def unhandled(box: Mailbox, message: Any) -> UnhandledMessageError:
+    """Return the error of an actor that was sent what it declares no handler for."""
+    return UnhandledMessageError(f"{box.path} has no handler for {type(message).__name__}")
 
 
 def _nothing() -> None:

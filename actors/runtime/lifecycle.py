@@ -12,9 +12,9 @@ from actors.runtime.autopsy import FailedAt, Report, autopsy
 from actors.runtime.context import Context
 from actors.runtime.describe import describe
 from actors.runtime.envelope import CONFLATED
-from actors.runtime.errors import EngineError, MailboxOverflowError, UnhandledMessageError
-from actors.runtime.mailbox import Life, Mailbox
-from actors.runtime.offload import ThreadTable, run_step
+from actors.runtime.errors import EngineError, MailboxOverflowError
+from actors.runtime.mailbox import Life, Mailbox, Table
+from actors.runtime.offload import hand_over, run_step
 from actors.runtime.specs import RunsOn
 from actors.runtime.system import (
     ChildEnded,
@@ -61,19 +61,6 @@ class _Overflowed:
 
 
 _INTERNAL = (_Begin, _Overflowed, StopRequested)
-
-
-class HandlerTable(dict[type, "Callable[[Any], object]"]):
-    """The handlers of one instance by message type; a message without one is an error."""
-
-    def __init__(self, path: str) -> None:
-        """Make the table of an address."""
-        super().__init__()
-        self._path = path
-
-    def __missing__(self, message_type: type) -> Callable[[Any], object]:
-        """Raise UnhandledMessageError."""
-        raise UnhandledMessageError(f"{self._path} has no handler for {message_type.__name__}")
 
 
 class Lifecycle:
@@ -139,10 +126,10 @@ class Lifecycle:
         box.held = threaded
         context = ThreadContext(kernel, box) if threaded else Context(kernel, box)
         box.context = context
-        table = HandlerTable(path)
-        table[_Begin] = lambda _: self._begin(box, context)
-        table[_Overflowed] = self._overflow_step
-        box.table = ThreadTable(kernel, box, table) if threaded else table
+        self._put_table(
+            box, {_Begin: lambda _: self._begin(box, context), _Overflowed: self._overflow_step}
+        )
+        kernel.live[path] = box
         if parent is not None:
             parent.children.append(box)
         kernel.tell(path, _Begin())
@@ -168,13 +155,19 @@ class Lifecycle:
 
     def _install(self, box: Mailbox, actor: Actor) -> None:
         box.actor = actor
-        table = HandlerTable(box.path)
-        table[_Overflowed] = self._overflow_step
-        table[StopRequested] = lambda _: self._stop_step(box, actor)
-        table[InspectQuery] = lambda _: actor.context.reply(describe(box))
+        table: Table = {
+            _Overflowed: self._overflow_step,
+            StopRequested: lambda _: self._stop_step(box, actor),
+            InspectQuery: lambda _: actor.context.reply(describe(box)),
+        }
         for message_type, name in actor.handlers.items():
             table[message_type] = getattr(actor, name)
-        box.table = table if box.worker is None else ThreadTable(self._kernel, box, table)
+        self._put_table(box, table)
+
+    def _put_table(self, box: Mailbox, table: Table) -> None:
+        if box.worker is not None:
+            table = dict.fromkeys(table, hand_over(self._kernel, box, table))
+        box.table = table
 
     def _started(self, box: Mailbox) -> None:
         if box.life is not Life.STARTING:
@@ -276,22 +269,23 @@ class Lifecycle:
             kernel = self._kernel
             kernel.sequence += 1
             notice = _Overflowed(box.queued, name)
+            if not box.control:
+                kernel.urgent.append(box)
             box.control.appendleft(
                 (notice, kernel.sequence, kernel.cause, kernel.sender, kernel.now, 0)
             )
-            self.offer(box)
 
     def _overflow_step(self, notice: _Overflowed) -> None:
         text = f"{notice.waiting} messages wait; {notice.message} found no room"
         raise FailedAt(FailurePlace.MAILBOX, MailboxOverflowError(text))
 
-    def offer(self, box: Mailbox) -> None:
-        """Put a mailbox into the kernel's queues for the mail it has."""
-        if box.control and not box.urgent:
-            box.urgent = True
+    def unpark(self, box: Mailbox) -> None:
+        """Go on with the mail that waited for a thread."""
+        if box.parked_urgent:
+            box.parked_urgent = False
             self._kernel.urgent.append(box)
-        if box.data and not box.scheduled:
-            box.scheduled = True
+        if box.parked:
+            box.parked = False
             self._kernel.ready.append(box)
 
     def end(self, box: Mailbox, exit_: Exit) -> None:
@@ -301,8 +295,8 @@ class Lifecycle:
         kernel = self._kernel
         actor, context = box.actor, box.context
         box.actor = box.table = box.context = None
-        box.limit = 0
         box.held = True
+        del kernel.live[box.path]
         sender, kernel.sender = kernel.sender, box.path
         for child in reversed(box.children[:]):
             self.end(child, Exit(kind=ExitKind.KILLED, reason=f"{box.path} ended"))
@@ -323,6 +317,7 @@ class Lifecycle:
             kernel.boxes[address].watchers.pop(box.path, None)
         box.watching.clear()
         self._bury_mail(box)
+        box.parked = box.parked_urgent = False
         box.life = Life.VACANT
         watchers, box.watchers = box.watchers, {}
         for watcher in watchers:
@@ -338,7 +333,13 @@ class Lifecycle:
             future.set(True)  # noqa: FBT003 - pykka's future
 
     def _bury_mail(self, box: Mailbox) -> None:
-        for lane in (box.control, box.data):
+        kernel = self._kernel
+        for lane, queue, parked in (
+            (box.control, kernel.urgent, box.parked_urgent),
+            (box.data, kernel.ready, box.parked),
+        ):
+            if lane and not parked:
+                queue.remove(box)
             while lane:
                 envelope = lane.popleft()
                 if envelope[0] is CONFLATED:

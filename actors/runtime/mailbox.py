@@ -48,10 +48,9 @@ class Life(StrEnum):
 class Mailbox:
     """Two lanes of envelopes and all that the kernel keeps about the actor at one address.
 
-    scheduled and urgent: the box stands in the kernel's queue for its data or its control lane. busy:
-    a thread is inside a handler. held: what is published must queue, because nobody is here, or a
-    thread works here, or a handler of this actor is further up the stack. limit is 0 while vacant,
-    so that the check for a full box is also the check for an empty address.
+    busy: a thread is inside a handler; parked and parked_urgent: a lane has mail that waits for its
+    end. held: what is published must queue, because nobody is here, or a thread works here, or a
+    handler of this actor is further up the stack.
     """
 
     __slots__ = (
@@ -72,17 +71,17 @@ class Mailbox:
         "life",
         "limit",
         "parent",
+        "parked",
+        "parked_urgent",
         "path",
         "pending",
         "policy",
         "requests",
         "rng",
-        "scheduled",
         "spec",
         "table",
         "timers",
         "topics",
-        "urgent",
         "watchers",
         "watching",
         "worker",
@@ -99,13 +98,13 @@ class Mailbox:
         self.latest: dict[object, Envelope] = {}
         self.limit = 0
         self.policy = OverflowPolicy.REFUSE
-        self.scheduled = False
-        self.urgent = False
         self.busy = False
+        self.parked = False
+        self.parked_urgent = False
         self.held = True
         self.failing = False
         self.life = Life.VACANT
-        self.last: deque[Envelope] = deque(maxlen=LAST_MAX)
+        self.last: deque[Any] = deque(maxlen=LAST_MAX)
         self.incarnation = 0
         self.parent: Mailbox | None = None
         self.children: list[Mailbox] = []

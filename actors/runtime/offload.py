@@ -24,30 +24,20 @@ if TYPE_CHECKING:
     from actors.runtime.kernel import Kernel
     from actors.runtime.mailbox import Mailbox, Table
 
-__all__ = ["ThreadTable", "run_step"]
+__all__ = ["hand_over", "run_step"]
 
-class ThreadTable(dict[type, "Callable[[Any], object]"]):
-    """The table that the kernel sees: every message is handed to the actor's thread."""
+def hand_over(kernel: Kernel, box: Mailbox, table: Table) -> Callable[[Any], None]:
+    """Return the handler that the kernel sees: it runs the actor's own one on its thread."""
 
-    def __init__(self, kernel: Kernel, box: Mailbox, table: Table) -> None:
-        """Wrap the table of the actor itself."""
-        super().__init__()
-        self._kernel = kernel
-        self._box = box
-        self._table = table
-
-    def __missing__(self, message_type: type) -> Callable[[Any], object]:
-        """Return the hand-over, for any type; an unknown one fails on the actor's thread."""
-        return self._hand_over
-
-    def _hand_over(self, message: Any) -> None:
-        envelope = self._kernel.envelope
-        assert envelope is not None, "a table is called with the envelope set"
+    def to_thread(message: Any) -> None:
+        envelope = kernel.envelope
+        assert envelope is not None, "a handler is called with the envelope set"
         if type(message) is StopRequested:
-            self._box.life = Life.STOPPING
-        table = self._table
-        step = lambda: table[type(message)](message)  # noqa: E731 - two words
-        run_step(self._kernel, self._box, envelope, step, place_of(envelope))
+            box.life = Life.STOPPING
+        handler = table[type(message)]
+        run_step(kernel, box, envelope, lambda: handler(message), place_of(envelope))
+
+    return to_thread
 
 
 def run_step(
@@ -105,6 +95,6 @@ def _done(
             lifecycle.ended_badly(box, report)
         kernel.cause, kernel.sender = 0, ""
         if not box.busy:
-            lifecycle.offer(box)
+            lifecycle.unpark(box)
     if escaped is not None:
         raise escaped

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from actors.runtime.kernel import Kernel
     from actors.runtime.mailbox import Mailbox
 
-__all__ = ["answer", "ask", "reply"]
+__all__ = ["answer", "ask", "in_hand", "reply"]
 
 
 def ask(
@@ -26,14 +26,19 @@ def ask(
 
 
 def reply(kernel: Kernel, message: Any) -> None:
-    """Answer the message being handled.
+    """Answer the message being handled."""
+    answer(kernel, in_hand(kernel), message)
+
+
+def in_hand(kernel: Kernel) -> Envelope:
+    """Return the envelope being handled.
 
     Raises: EngineError where there is none: in a start hook, in what was published, in an input.
     """
     envelope = kernel.envelope
-    if envelope is None:
+    if envelope is None or envelope[1] != kernel.cause:
         raise EngineError("there is no message to reply to")
-    answer(kernel, envelope, message)
+    return envelope
 
 
 def answer(kernel: Kernel, envelope: Envelope, message: Any) -> None:

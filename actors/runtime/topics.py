@@ -11,15 +11,19 @@ __all__ = ["Topic"]
 
 
 class Topic:
-    """Subscribers in the order of subscription, and the latest message for those who only look."""
+    """Subscribers in the order of subscription, and the latest message for those who only look.
 
-    __slots__ = ("boxes", "key", "last")
+    seen_ns is the monotonic time at which last was published, -1 before the first.
+    """
+
+    __slots__ = ("boxes", "key", "last", "seen_ns")
 
     def __init__(self, key: str) -> None:
         """Create a topic that nobody reads yet."""
         self.key = key
         self.boxes: tuple[Mailbox, ...] = ()
         self.last: Any = None
+        self.seen_ns = -1
 
     def add(self, box: Mailbox) -> None:
         """Subscribe a mailbox; a second time changes nothing."""

@@ -147,8 +147,8 @@ class VenueConnection(Actor):
 
     Receives: SubmitOrder, CancelOrder, CancelAll, ResolveOrder, OrdersQuery, PositionQuery,
     EpochRaised, and the venue's frames. Sends: OrderUpdated and OrderRefused to owners and risk,
-    OrderFilled, FundingPaid and PositionReported to positions, VenueStateChanged and AccountReported
-    to its listeners, GatewayProblem to risk. When it fails: orders live on at the venue; the
+    OrderFilled, FundingPaid and PositionReported to positions, VenueStateChanged
+    to its listeners, AccountReported to its account listeners, GatewayProblem to risk. When it fails: orders live on at the venue; the
     next instance cancels what it does not know and resolves what owners ask about.
     """
 
@@ -163,6 +163,7 @@ class VenueConnection(Actor):
         permit_key: bytes,
         deployment: int,
         listeners: tuple[str, ...],
+        account_listeners: tuple[str, ...],
         risk: str = "/risk",
     ) -> None:
         """Join a gateway and a transport; nothing is sent before on_start."""
@@ -173,6 +174,7 @@ class VenueConnection(Actor):
         self._settings = settings
         self._transport = transport
         self._listeners = listeners
+        self._account_listeners = account_listeners
         self._risk = risk
         self._deployment = deployment
         self._gateway = gateway(self)
@@ -273,13 +275,11 @@ class VenueConnection(Actor):
 
     def market(self, event: MarketEvent) -> None:
         """Publish market data; the last thing done with a frame."""
-        context = self.context
         if type(event) is QuoteUpdated:
             topic = self._quotes[event.instrument]
         else:
             topic = self._topic(event)
-        topic.seen_ns = context.monotonic
-        context.publish(topic, event)
+        self.context.publish(topic, event)
 
     def _topic(self, event: MarketEvent) -> Topic:
         key = (type(event), event.instrument)
@@ -394,7 +394,7 @@ class VenueConnection(Actor):
             available=snapshot.available,
             venue_time_ns=snapshot.venue_time_ns,
         )
-        for listener in self._listeners:
+        for listener in self._account_listeners:
             self.context.tell(listener, reported)
         self._settle_sync()
 

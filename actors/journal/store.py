@@ -1,0 +1,238 @@
+"""The port to durable storage, and the store that keeps rows in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from actors.journal.rows import (
+    GENESIS,
+    Entry,
+    Record,
+    Verification,
+    body_of,
+    chain_of,
+    link,
+    verify_chain,
+)
+from actors.messages.journal import StoreRecord
+from actors.messages.pairs import PairRecord
+from actors.messages.positions import PositionChanged
+from actors.runtime.message import Message
+
+__all__ = [
+    "EmergencyLog",
+    "JournalReader",
+    "JournalStore",
+    "LatestRecords",
+    "MemoryStore",
+    "OpenedRun",
+    "RunHeader",
+    "StoreError",
+]
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; the text says what the medium said."""
+
+
+class RunHeader(Message, kw_only=True):
+    """What a run is a function of, beside its inputs; it is the first row of the run.
+
+    Two runs never have equal headers: a store that is opened again with the header of the run it
+    has open goes on with that run. seeds are in the order in which the run drew them up.
+    """
+
+    started_ns: int = 0
+    config_digest: str = ""
+    seeds: tuple[int, ...] = ()
+    lock_hash: str = ""
+    cpu_class: str = ""
+    version: str = ""
+
+
+class OpenedRun(Message, kw_only=True):
+    """What a store knows when it is open: its run, the last row, and the latest records of all runs.
+
+    sequence is that of the run's last row, 0 in a new run; hash is that of the store's last row.
+    """
+
+    run: int
+    sequence: int
+    hash: str
+    records: tuple[PairRecord, ...]
+    positions: tuple[PositionChanged, ...]
+
+
+class JournalStore(Protocol):
+    """Where the journal's writer puts rows; every method may block, and only the writer calls them."""
+
+    def open(self, header: RunHeader) -> OpenedRun:
+        """Begin a run, or go on with it if it is open; everything is as the last write left it.
+
+        Raises: StoreError.
+        """
+
+    def write(self, records: Sequence[Record], *, durable: bool) -> str:
+        """Add all of the records or none, in order, and return the hash of the last row.
+
+        A durable write survives a power cut once it returns, and so does what was written before;
+        another survives the end of the process. Records that end at or before the last row of the
+        run were written before: they change nothing.
+        Raises: StoreError; then nothing was added.
+        """
+
+    def close(self) -> None:
+        """Let go of the medium; the store may be opened again."""
+
+
+class JournalReader(Protocol):
+    """Reads what was written, also while a run goes on."""
+
+    def entries(self, *, run: int | None = None, kind: str | None = None) -> Iterable[Entry]:
+        """Return rows in order; of one run or kind if given."""
+
+    def chain(self, sequence: int, run: int | None = None) -> tuple[Entry, ...]:
+        """Return a row and its causes, latest first, of a run (the last one unless given)."""
+
+    def verify(self) -> Verification:
+        """Walk the chain of hashes and name the first row that is not as it was written."""
+
+
+class EmergencyLog(Protocol):
+    """Takes lines while the store does not; it must not block and may drop what it cannot take."""
+
+    def __call__(self, line: str) -> None:
+        """Take one line without its end."""
+
+
+class LatestRecords:
+    """The latest intent per pair and the latest book per instrument, of records that pass by."""
+
+    __slots__ = ("pairs", "positions")
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self.pairs: dict[str, PairRecord] = {}
+        self.positions: dict[str, PositionChanged] = {}
+
+    def note(self, records: Iterable[Record]) -> None:
+        """Look at records in order; noting one twice changes nothing unless it is out of order."""
+        for record in records:
+            message = record[5]
+            kind = type(message)
+            if kind is PositionChanged:
+                self.positions[message.instrument] = message  # type: ignore[attr-defined]
+            elif kind is StoreRecord:
+                intent: PairRecord = message.record  # type: ignore[attr-defined]
+                self.pairs[intent.pair] = intent
+
+
+class MemoryStore:
+    """Keeps the latest rows in memory: for simulation, backtests, and a daemon without a path.
+
+    At most rows_max rows are kept, the oldest are forgotten and counted. Unchained, rows have no
+    hashes and writing costs next to nothing. It outlives the process that it pretends to be in, so
+    a simulated restart finds what was written.
+    """
+
+    def __init__(self, *, rows_max: int = 100_000, chained: bool = True) -> None:
+        """Begin empty."""
+        self.rows: deque[tuple[int, int, Record, bytes]] = deque(maxlen=rows_max)
+        self.forgotten = 0
+        self._chained = chained
+        self._header: RunHeader | None = None
+        self._run = 0
+        self._number = 0
+        self._sequence = 0
+        self._hash = GENESIS
+        self._before = GENESIS
+        self._latest = LatestRecords()
+
+    def open(self, header: RunHeader) -> OpenedRun:
+        """Begin a run, or go on with it; this store never fails."""
+        if header != self._header:
+            self._header = header
+            self._run += 1
+            self._sequence = 0
+            self._add((0, 0, header.started_ns, "", "/journal", header))
+        return OpenedRun(
+            run=self._run,
+            sequence=self._sequence,
+            hash=self._hash.hex() if self._chained else "",
+            records=tuple(self._latest.pairs.values()),
+            positions=tuple(self._latest.positions.values()),
+        )
+
+    def write(self, records: Sequence[Record], *, durable: bool) -> str:  # noqa: ARG002
+        """Add the records; here every write is as durable as any."""
+        if self._header is None:
+            raise StoreError("the store is not open")
+        if records and records[-1][0] > self._sequence:
+            for record in records:
+                self._add(record)
+            self._sequence = records[-1][0]
+            self._latest.note(records)
+        return self._hash.hex() if self._chained else ""
+
+    def close(self) -> None:
+        """End the run."""
+        self._header = None
+
+    def entries(self, *, run: int | None = None, kind: str | None = None) -> Iterable[Entry]:
+        """Return the rows that are kept, in order."""
+        return tuple(
+            _entry(*row)
+            for row in self.rows
+            if (run is None or row[1] == run) and (kind is None or type(row[2][5]).__name__ == kind)
+        )
+
+    def chain(self, sequence: int, run: int | None = None) -> tuple[Entry, ...]:
+        """Return a row and its causes, latest first."""
+        wanted = self._run if run is None else run
+        found = {row[2][0]: row for row in self.rows if row[1] == wanted}
+        look_up: Callable[[int], Entry | None] = lambda number: (  # noqa: E731 - a look-up
+            _entry(*found[number]) if number in found else None
+        )
+        return chain_of(sequence, look_up)
+
+    def verify(self) -> Verification:
+        """Walk the rows that are kept, from the hash of the last one forgotten.
+
+        Raises: StoreError for rows that were never chained.
+        """
+        if not self._chained:
+            raise StoreError("this store was made without a chain of hashes")
+        return verify_chain(
+            self.entries(),
+            previous=self._before,
+            before=self.forgotten,
+            last=(self._number, self._hash),
+        )
+
+    def _add(self, record: Record) -> None:
+        self._number += 1
+        if self._chained:
+            body = body_of(record[5])
+            self._hash = link(self._hash, (self._number, self._run), record, body)
+        if len(self.rows) == self.rows.maxlen:
+            self._before = self.rows[0][3]
+            self.forgotten += 1
+        self.rows.append((self._number, self._run, record, self._hash))
+
+
+def _entry(number: int, run: int, record: Record, row_hash: bytes) -> Entry:
+    sequence, cause, utc_ns, sender, address, message = record
+    return Entry(
+        number=number,
+        run=run,
+        sequence=sequence,
+        cause=cause,
+        utc_ns=utc_ns,
+        sender=sender,
+        address=address,
+        kind=type(message).__name__,
+        body=body_of(message).decode(),
+        hash=row_hash.hex(),
+    )

@@ -1,0 +1,202 @@
+"""The status as tables in a terminal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from actors.messages.portfolio import PairReport, VenueReport
+from actors.messages.venue import ConnectionState
+from actors.settings import PairSettings
+from adapters.status.snapshot import Snapshot
+from adapters.status.text import clock, duration, milliseconds, money, percent, quantity, signed
+from domain.authority import TradingState
+from domain.hedging import net_exposure, target_net
+from domain.instruments import split_key
+
+__all__ = ["render"]
+
+ZERO = Decimal(0)
+_LEVELS = ("", "yellow", "bold red")
+_STATES = {
+    TradingState.ACTIVE: "green",
+    TradingState.REDUCING: "yellow",
+    TradingState.HALTED: "bold red",
+}
+_WARM = Decimal("0.3")
+
+
+def render(snapshot: Snapshot) -> RenderableType:
+    """Return the whole status: head, pairs, positions, venues and tree, events."""
+    return Group(
+        _head(snapshot),
+        _pairs(snapshot),
+        _positions(snapshot),
+        _venues(snapshot),
+        _tree(snapshot),
+        _events(snapshot),
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
+    """Return a table whose columns named with a leading ``>`` are numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", expand=True, box=None)
+    for column in columns:
+        numeric = column.startswith(">")
+        table.add_column(
+            column.lstrip(">"), justify="right" if numeric else "left", no_wrap=True
+        )
+    return table
+
+
+def _profit(value: Decimal | None) -> Text:
+    style = "" if not value else "green" if value > 0 else "red"
+    return Text(signed(value), style=style)
+
+
+def _head(snapshot: Snapshot) -> RenderableType:
+    report = snapshot.portfolio
+    state = report.trading or TradingState.HALTED
+    word = "starting" if report.trading is None else str(state)
+    reason = f" ({report.trading_reason})" if report.trading_reason else ""
+    line = Text()
+    line.append(f"Keel {snapshot.config.deployment.name}  ", style="bold")
+    line.append(f"{clock(report.utc_ns)} UTC  ")
+    speed = snapshot.config.clock.speed
+    line.append(f"{duration(snapshot.wall_s)} at {speed:g}x  ", style="dim")
+    line.append(f"trading {word}{reason}", style=_STATES[state])
+    if snapshot.stopping:
+        line.append(f"  {snapshot.stopping}", style="bold yellow")
+    figures = Text.assemble(
+        f"equity {money(report.equity)}  pnl ",
+        _profit(report.pnl),
+        f"  fees {money(report.fees)}  funding {signed(report.funding)}  "
+        f"drawdown {percent(report.drawdown)} (max {percent(report.max_drawdown)})",
+    )
+    return Panel(Group(line, figures), border_style="dim")
+
+
+def _pairs(snapshot: Snapshot) -> Table:
+    table = _table(
+        "Pairs", "pair", "phase", "main", "hedge", ">net", ">target", ">exposed now",
+        ">p99", ">max", ">pnl",
+    )
+    exposed = snapshot.portfolio.exposed
+    reports = {report.pair: report for report in snapshot.portfolio.pairs}
+    for index, pair in enumerate(snapshot.config.pairs):
+        report = reports.get(pair.name)
+        table.add_row(
+            pair.name,
+            _phase(report),
+            *_legs(snapshot, pair),
+            _exposed_now(snapshot, pair),
+            milliseconds(exposed.p99) if index == 0 and exposed.count else "",
+            milliseconds(exposed.maximum) if index == 0 and exposed.count else "",
+            _profit(report.pnl if report else None),
+        )
+    return table
+
+
+def _phase(report: PairReport | None) -> Text:
+    if report is None or report.phase is None:
+        return Text("starting", style="dim")
+    return Text(f"{report.phase}{f' ({report.reason})' if report.reason else ''}")
+
+
+def _legs(snapshot: Snapshot, pair: PairSettings) -> tuple[str, str, str, str]:
+    """Return both legs, the net and its target."""
+    main, hedge = snapshot.leg(pair.main), snapshot.leg(pair.hedge)
+    held = main.quantity if main else ZERO
+    against = hedge.quantity if hedge else ZERO
+    venues = [split_key(key)[0] for key in (pair.main, pair.hedge)]
+    return (
+        f"{quantity(held)} {venues[0]}",
+        f"{quantity(against)} {venues[1]}",
+        quantity(net_exposure(held, against)),
+        quantity(target_net(held, pair.ratio)),
+    )
+
+
+def _exposed_now(snapshot: Snapshot, pair: PairSettings) -> Text:
+    text = snapshot.actor(f"/hedges/{pair.name}").get("exposed_ms", "0")
+    value = int(text) if text.isdigit() else 0
+    style = "" if not value else "bold red" if value > pair.exposed_ms_max else "yellow"
+    return Text(f"{value:,} ms", style=style)
+
+
+def _positions(snapshot: Snapshot) -> Table:
+    table = _table(
+        "Positions", "instrument", ">quantity", ">entry", ">mark", ">unrealised", ">fees",
+        ">funding", ">pnl", ">fills", "",
+    )
+    for leg in snapshot.portfolio.legs:
+        table.add_row(
+            leg.instrument,
+            quantity(leg.quantity),
+            money(leg.entry),
+            money(leg.mark),
+            _profit(leg.unrealised),
+            money(leg.fees),
+            signed(leg.funding),
+            _profit(leg.pnl),
+            str(leg.fills),
+            "" if leg.confirmed else Text("unconfirmed", style="yellow"),
+        )
+    return table
+
+
+def _venues(snapshot: Snapshot) -> Table:
+    table = _table("Venues", "venue", "connection", ">equity", ">by its own word", ">margin used")
+    for venue in snapshot.portfolio.venues:
+        ratio = snapshot.margin_ratio(venue.venue)
+        warm = ratio is not None and ratio > _WARM
+        table.add_row(
+            venue.venue,
+            _connection(venue),
+            money(venue.equity),
+            money(venue.equity_reported),
+            Text(percent(ratio), style="bold red" if warm else ""),
+        )
+    return table
+
+
+def _connection(venue: VenueReport) -> Text:
+    if venue.state is None:
+        return Text("not connected yet", style="dim")
+    reason = f" ({venue.reason})" if venue.reason else ""
+    style = "green" if venue.state is ConnectionState.LIVE else "yellow"
+    return Text(f"{venue.state}{reason}", style=style)
+
+
+def _tree(snapshot: Snapshot) -> RenderableType:
+    """Return one line on the health of the tree, and the actors that need a look."""
+    restarts = snapshot.counter("restarts")
+    down = [reply.address for reply in snapshot.actors if not reply.alive]
+    waiting = sorted(snapshot.actors, key=lambda reply: -(reply.data + reply.control))[:1]
+    deepest = waiting[0] if waiting and waiting[0].data + waiting[0].control else None
+    text = Text("Actors  ", style="bold")
+    text.append(
+        f"{len(snapshot.actors) - len(down)} of {len(snapshot.actors)} alive, "
+        f"{restarts} restarts, {snapshot.dead} dead letters, ",
+        style="" if not (restarts or down) else "yellow",
+    )
+    if deepest is None:
+        text.append("no mail waits")
+    else:
+        text.append(f"{deepest.data + deepest.control} messages wait at {deepest.address}")
+    if down:
+        text.append(f"; down: {', '.join(down)}", style="bold red")
+    return text
+
+
+def _events(snapshot: Snapshot) -> Table:
+    table = _table("Events", "time", "what")
+    for event in snapshot.events:
+        table.add_row(
+            Text(clock(event.utc_ns)[11:], style="dim"), Text(event.text, style=_LEVELS[event.level])
+        )
+    return table
