@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from actors.addresses import FLATTEN, PORTFOLIO, RISK, pair_address
 from actors.messages.flatten import (
     BeginFlatten,
     FlattenerStarted,
@@ -44,9 +45,6 @@ __all__ = ["RootSupervisor", "ScopeMap"]
 
 MS_NS = 1_000_000
 ZERO = Decimal(0)
-FLATTENER = "/flatten"
-RISK = "/risk"
-PORTFOLIO = "/portfolio"
 
 
 class _PhaseOver(Message, kw_only=True):
@@ -58,8 +56,8 @@ class _PhaseOver(Message, kw_only=True):
 class ScopeMap(msgspec.Struct, frozen=True):
     """Which instruments and pairs a flatten scope means.
 
-    pairs are (name, main instrument, hedge instrument). A scope that touches one leg of a pair takes
-    the other as well: a flatten must not leave a naked leg behind.
+    pairs are (name, main instrument, hedge instrument). A scope that touches one leg of a pair
+    takes the other as well: a flatten must not leave a naked leg behind.
     """
 
     instruments: tuple[str, ...]
@@ -94,10 +92,10 @@ class ScopeMap(msgspec.Struct, frozen=True):
 class RootSupervisor(Supervisor):
     """Owns the tree, the flatten mandates, and the memory of the trading state.
 
-    Receives: ScopeLost, FlattenRequested, PermitRequested, FlattenStatus. Sends: BeginFlatten and permits
-    to the flattener, ScopeClosing to risk, leases to pairs. It stops in phases: pairs close by
-    themselves, the flattener closes what is left, children end right to left. When children fail
-    beyond its budget it flattens everything before it ends.
+    Receives: ScopeLost, FlattenRequested, PermitRequested, FlattenStatus. Sends: BeginFlatten and
+    permits to the flattener, ScopeClosing to risk, leases to pairs. It stops in phases: pairs
+    close by themselves, the flattener closes what is left, children end right to left. When
+    children fail beyond its budget it flattens everything before it ends.
     """
 
     def __init__(
@@ -133,7 +131,7 @@ class RootSupervisor(Supervisor):
             ("stop_phase", str(self.stop_phase)),
         )
 
-    # -- mandates --------------------------------------------------------------------------------
+    # -- mandates ------------------------------------------------------------------------------
 
     def on_scope_lost(self, lost: ScopeLost) -> None:
         """Close what a child of the root owned."""
@@ -169,19 +167,19 @@ class RootSupervisor(Supervisor):
         self.flattening[self._mandate] = begin
         self.context.tell(RISK, ScopeClosing(instruments=instruments, reason=reason))
         for pair in pairs:
-            self.context.tell(f"/hedges/{pair}", LeaseTaken(scope=scope, key=key))
-        self.context.tell(FLATTENER, begin)
+            self.context.tell(pair_address(pair), LeaseTaken(scope=scope, key=key))
+        self.context.tell(FLATTEN, begin)
         return self._mandate
 
     @handles(FlattenerStarted)
     def flattener_started(self, _: FlattenerStarted) -> None:
         """Give a new flattener every mandate that is not done."""
         for begin in self.flattening.values():
-            self.context.tell(FLATTENER, begin)
+            self.context.tell(FLATTEN, begin)
 
     @handles(PermitRequested)
     def permit_requested(self, message: PermitRequested) -> None:
-        """Permit one order of a mandate under way: reduce-only, closing, at most the venue's figure."""
+        """Permit one order of a mandate: reduce-only, closing, at most the venue's figure."""
         order = message.order
         mandate = self.flattening.get(message.mandate)
         closing = order.side * message.venue_quantity < ZERO
@@ -222,12 +220,12 @@ class RootSupervisor(Supervisor):
             for name, main, hedge in self._scopes.pairs:
                 if main in free and hedge in free:
                     self.context.tell(
-                        f"/hedges/{name}", LeaseReturned(scope=begin.scope, key=begin.key)
+                        pair_address(name), LeaseReturned(scope=begin.scope, key=begin.key)
                     )
         if message.mandate == self._stop_mandate:
             self._end_children()
 
-    # -- trading state ---------------------------------------------------------------------------
+    # -- trading state -------------------------------------------------------------------------
 
     @handles(TradingStateChanged)
     def trading_changed(self, message: TradingStateChanged) -> None:
@@ -249,7 +247,7 @@ class RootSupervisor(Supervisor):
     def _all_flat(self) -> bool:
         return all(phase is PairPhase.FLAT for phase in self._phases.values())
 
-    # -- stopping in phases ----------------------------------------------------------------------
+    # -- stopping in phases --------------------------------------------------------------------
 
     def on_stop_requested(self) -> bool:
         """Begin the orderly stop; a second request changes nothing."""
@@ -263,7 +261,7 @@ class RootSupervisor(Supervisor):
         self.context.tell(RISK, ReduceRequested(who="root", reason="stopping"))
         for name, _, _ in self._scopes.pairs:
             self.context.tell(
-                f"/hedges/{name}", ReducePair(pair=name, keep=ZERO, reason="stopping")
+                pair_address(name), ReducePair(pair=name, keep=ZERO, reason="stopping")
             )
         if self._all_flat():
             self._flatten_rest()

@@ -1,4 +1,4 @@
-"""Settings of the trading actors: frozen, with units in their names; config fills them from TOML."""
+"""Settings of the trading actors, with units in their names; config fills them."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PairSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One hedge pair: two legs, the ratio between them, and how long it may be exposed.
 
-    ratio is the fraction of the main leg's base quantity held opposite in the hedge leg, so that the
-    target net is main * (1 - ratio). capital_usd times a leverage between leverage_min and
-    leverage_max, by the signal's confidence, is the main leg's notional. exposed_ms_max bounds the time
-    beyond tolerance while the venue that is needed answers; complete_ms is when a resting hedge
-    gives way to one that takes. tolerance (beyond it the pair counts as exposed) and band (beyond it
-    the hedge is adjusted, at most tolerance) are fractions of the main quantity.
+    ratio is the fraction of the main leg's base quantity held opposite in the hedge leg, so that
+    the target net is main * (1 - ratio). capital_usd times a leverage between leverage_min and
+    leverage_max, by the signal's confidence, is the main leg's notional. exposed_ms_max bounds
+    the time beyond tolerance while the venue that is needed answers; complete_ms is when a
+    resting hedge gives way to one that takes. tolerance (beyond it the pair counts as exposed)
+    and band (beyond it the hedge is adjusted, at most tolerance) are fractions of the main
+    quantity.
     """
 
     name: str
@@ -73,8 +74,8 @@ class PairSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits and thresholds of the risk supervisor.
 
-    margin ratios are maintenance margin over a venue's equity; at reduce a pair keeps
-    margin_keep of its size, at flatten its scope is closed. drawdown_* are fractions of peak equity.
+    margin ratios are maintenance margin over a venue's equity; at reduce a pair keeps margin_keep
+    of its size, at flatten its scope is closed. drawdown_* are fractions of peak equity.
     """
 
     limits: RiskLimits = RiskLimits()
@@ -92,11 +93,12 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FlattenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the flattener closes a scope.
 
-    band_first is how far beyond the best price the first order may go (a fraction); it doubles per
-    attempt up to band_max. cancel_wait_ms is how long terminal order events are waited for before
-    the account is read again; in_flight_ms how long an order sent before may still appear. warm keeps
-    the flattener's own sessions connected all the time, as live trading should. At an orderly stop pairs
-    have exit_ms_max to close by themselves, then the flattener acts, for stop_ms_max at most.
+    band_first is how far beyond the best price the first order may go (a fraction); it doubles
+    per attempt up to band_max. cancel_wait_ms is how long terminal order events are waited for
+    before the account is read again; in_flight_ms how long an order sent before may still appear.
+    warm keeps the flattener's own sessions connected all the time, as live trading should. At an
+    orderly stop pairs have exit_ms_max to close by themselves, then the flattener acts, for
+    stop_ms_max at most.
     """
 
     warm: bool = True
@@ -124,7 +126,7 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StrategySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One strategy: which kind, which pair it drives, and its own parameters as plain TOML values."""
+    """One strategy: its kind, the pair it drives, and its own parameters from TOML."""
 
     name: str
     kind: str

@@ -50,9 +50,7 @@ class Redactor:
         return _NAMED.sub(rf"\1\2{HIDDEN}", _KEY.sub(HIDDEN, text))
 
 
-def set_up(
-    *, level: str = "INFO", json: bool = False, stream: TextIO | None = None
-) -> Redactor:
+def set_up(*, level: str = "INFO", json: bool = False, stream: TextIO | None = None) -> Redactor:
     """Send the log to standard error (or a stream) and return what learns secrets.
 
     A failing sink raises nothing: trading does not stop because a terminal went away.

@@ -135,7 +135,7 @@ _RANGES: dict[type, dict[str, Range]] = {
         "failed_after_attempts": _AT_LEAST_ONE,
     },
     JournalSettings: {"chunk_max": _AT_LEAST_ONE, "queue_max": _AT_LEAST_ONE},
-    PortfolioSettings: {},
+    PortfolioSettings: {"points_max": Range(low=Decimal(2))},
     StatusSettings: {"events": Range(low=_ZERO, high=Decimal(100))},
 }
 

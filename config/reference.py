@@ -30,8 +30,9 @@ One TOML file describes a deployment. `keel check FILE` reports everything that 
 once: file, line, key, what is wrong, and the nearest valid name. This page is generated from the
 schema (`python -m config.reference > docs/configuration.md`).
 
-Numbers are exact: `0.1` is one tenth, not the float beside it. `nan` and `inf` are refused. Durations
-are in milliseconds of the run's own time, which in paper trading may run faster than the wall clock.
+Numbers are exact: `0.1` is one tenth, not the float beside it. `nan` and `inf` are refused.
+Durations are in milliseconds of the run's own time, which in paper trading may run faster than the
+wall clock.
 
 **Secrets** never stand in the file. Where a table takes one, it takes a reference: `env:NAME` (an
 environment variable), `keystore:FILE#name` (an encrypted private key, opened with the password in
@@ -73,8 +74,8 @@ def _tables(name: str, struct: type[msgspec.Struct]) -> Iterator[tuple[str, type
 def _section(title: str, struct: type[msgspec.Struct]) -> str:
     """Return the heading, the docstring and one row per field."""
     rows = [
-        f"| `{field.name}` | {_type(field.type)} | {_default(field)} | {_range(struct, field.name)} |"
-        for field in fields_of(struct)
+        f"| `{f.name}` | {_type(f.type)} | {_default(f)} | {_range(struct, f.name)} |"
+        for f in fields_of(struct)
     ]
     table = "\n".join(("| key | type | default | range |", "|---|---|---|---|", *rows))
     return f"## `{title}`\n\n{inspect.getdoc(struct)}\n\n{table}\n"
@@ -92,7 +93,7 @@ def _range(struct: type[msgspec.Struct], name: str) -> str:
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[misc]
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if isinstance(value, msgspec.Struct):
         return "its own table"
     if isinstance(value, bool):

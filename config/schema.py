@@ -124,9 +124,13 @@ class VenueTable(msgspec.Struct, frozen=True):
 
 
 class PortfolioSettings(msgspec.Struct, frozen=True):
-    """How often equity is sampled for its curve and drawdown, in ms of the run's own time."""
+    """How often equity is sampled for its curve and drawdown, in ms of the run's own time.
+
+    points_max bounds the curve: beyond it every second point is dropped.
+    """
 
     sample_ms: int = 60_000
+    points_max: int = 4_096
 
 
 class StatusSettings(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What a simulated venue lists unless its config says otherwise: perpetuals as Binance USD-M has them.
+"""What a simulated venue lists by itself: USDT perpetuals as Binance USD-M has them.
 
 Steps, minimum sizes, fees of the lowest tier and margin tables follow that venue (its brackets of
 2021); they are an example of a real venue's shape, not a copy of its present state.

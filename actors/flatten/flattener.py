@@ -2,21 +2,23 @@
 
 Per venue of a mandate:
 
-    CANCELLING --cancel_wait--> MEASURING --zero--> CONFIRMING --zero again, late enough--> FLAT_CONFIRMED
-         ^                        |   ^                 |
-         '---- orders appeared ---'   |                 '---- not zero ----> CLOSING
-                                      '-- order ended, timeout --------------'
+    CANCELLING --wait--> MEASURING --zero--> CONFIRMING --zero again, late enough--> FLAT_CONFIRMED
+         ^                 |   ^                 |
+         '-- live orders --'   |                 '-- not zero --> CLOSING
+                               '---- order ended, or timeout -------'
 
-Sizes come from the venue's snapshots, never from our books. Each order needs its own permit from the
-root, is reduce-only and IOC, and one per instrument is out at a time. A reject is measured again, never
-repeated as it was. While a venue is away the outcome is FLAT_UNCONFIRMED, and the work goes on.
+Sizes come from the venue's snapshots, never from our books. Each order needs its own permit from
+the root, is reduce-only and IOC, and one per instrument is out at a time. A reject is measured
+again, never repeated as it was. While a venue is away the outcome is FLAT_UNCONFIRMED, and the
+work goes on.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from actors.addresses import ROOT
 from actors.flatten.session import Session
 from actors.flatten.task import ZERO_SNAPSHOTS, Task
 from actors.messages.flatten import (
@@ -28,6 +30,7 @@ from actors.messages.flatten import (
     PermitGranted,
     PermitRequested,
 )
+from actors.messages.market import QuoteUpdated, topic_key
 from actors.messages.orders import OrderRefused, OrderUpdated
 from actors.messages.venue import (
     AccountSnapshot,
@@ -47,8 +50,8 @@ from domain.orders import Order, OrderState, OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from types import TracebackType
 
-    from actors.messages.market import QuoteUpdated
     from actors.messages.venue import VenuePosition
     from actors.ports import Gateway, GatewaySink, Transport
     from actors.settings import FlattenSettings
@@ -57,7 +60,6 @@ if TYPE_CHECKING:
 __all__ = ["Flattener"]
 
 MS_NS = 1_000_000
-ROOT = "/"
 ZERO = Decimal(0)
 BACKOFF_STEPS_MAX = 10
 
@@ -91,12 +93,12 @@ class _Mandate:
 class Flattener(Actor):
     """Owns its own sessions and the mandates under way.
 
-    Receives: BeginFlatten, PermitGranted, PermitDenied, its venues' events. Sends: PermitRequested and
-    FlattenStatus to the root. When it fails: the next instance asks the root for the mandates and
-    measures every scope afresh.
+    Receives: BeginFlatten, PermitGranted, PermitDenied, its venues' events. Sends:
+    PermitRequested and FlattenStatus to the root. When it fails: the next instance asks the root
+    for the mandates and measures every scope afresh.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it is joined from
+    def __init__(
         self,
         *,
         settings: FlattenSettings,
@@ -146,7 +148,7 @@ class Flattener(Actor):
         )
         return (*mandates, *sessions)
 
-    # -- sessions --------------------------------------------------------------------------------
+    # -- sessions ------------------------------------------------------------------------------
 
     def on_start(self) -> None:
         """Connect if sessions are to be kept warm, and ask for mandates."""
@@ -160,7 +162,12 @@ class Flattener(Actor):
         for session in self._sessions.values():
             session.close()
 
-    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """Close every session, so that the next instance has its own."""
         self.on_stop()
 
@@ -190,7 +197,7 @@ class Flattener(Actor):
         if session.up:
             session.gateway.woken(message.token, self.context.now)
 
-    # -- mandates --------------------------------------------------------------------------------
+    # -- mandates ------------------------------------------------------------------------------
 
     @handles(BeginFlatten)
     def begin(self, message: BeginFlatten) -> None:
@@ -252,7 +259,7 @@ class Flattener(Actor):
         steps = min(task.attempts, BACKOFF_STEPS_MAX)
         return int(min(settings.retry_ms * 2**steps, settings.retry_ms_max))
 
-    # -- the protocol ----------------------------------------------------------------------------
+    # -- the protocol --------------------------------------------------------------------------
 
     def _cancel(self, mandate: _Mandate, task: Task) -> None:
         session = self._sessions[task.venue]
@@ -292,7 +299,7 @@ class Flattener(Actor):
             self._report(mandate)
 
     def _confirm(self, mandate: _Mandate, task: Task) -> None:
-        """Count a zero snapshot; nothing sent before may still appear when the last one is taken."""
+        """Count a zero snapshot; the last must be too late for anything sent before."""
         waited = self.context.monotonic - task.begun_ns
         left_ms = self._settings.in_flight_ms - waited // MS_NS
         task.zeros += 1
@@ -342,9 +349,11 @@ class Flattener(Actor):
         )
 
     def _price(self, position: VenuePosition, side: Side, attempt: int) -> Decimal | None:
-        """Return best of book, mark or last known, moved by a band that widens; None if nothing is known."""
+        """Return the best known price moved by a band that widens; None if nothing is known."""
         instrument = self._instruments[position.instrument]
-        quote: QuoteUpdated | None = self.context.topic(f"quote:{instrument.key}").last
+        quote: QuoteUpdated | None = self.context.topic(
+            topic_key(QuoteUpdated, instrument.key)
+        ).last
         reference = position.mark
         if quote is not None:
             ticks = quote.ask_ticks if side is Side.BUY else quote.bid_ticks
@@ -384,7 +393,7 @@ class Flattener(Actor):
                 if message.client_id in task.in_flight:
                     self._ended(mandate, task, message.client_id, message.reason)
 
-    # -- events ----------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------
 
     def _event(self, venue: str, event: GatewayEvent) -> None:
         if type(event) is AccountSnapshot:
@@ -423,7 +432,7 @@ class Flattener(Actor):
     def told_otherwise(self, _: OrderUpdated | OrderRefused) -> None:
         """The venue connection sees our orders too; our own session is what counts."""
 
-    # -- status ----------------------------------------------------------------------------------
+    # -- status --------------------------------------------------------------------------------
 
     def _report(self, mandate: _Mandate) -> None:
         """Tell the root when the outcome, or the work left, changed."""
@@ -440,7 +449,9 @@ class Flattener(Actor):
             state = next(task.state for task in tasks if not task.done)
         left = tuple(item for task in tasks for item in sorted(task.open.items()))
         reason = "; ".join(
-            f"{task.venue}: {task.last_reject or 'no answer yet'}" for task in tasks if not task.done
+            f"{task.venue}: {task.last_reject or 'no answer yet'}"
+            for task in tasks
+            if not task.done
         )
         summary = f"{state} {left}"
         if summary == mandate.reported:

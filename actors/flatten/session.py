@@ -1,10 +1,10 @@
-"""The flattener's own session with one venue: its own gateway, nothing shared with the connection."""
+"""The flattener's own session with one venue, which shares nothing with the connection."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors.venues.connection import Inlet
+from actors.venues.inlet import Inlet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +17,9 @@ __all__ = ["Session"]
 
 
 class Session:
-    """A gateway and a transport for one venue; events go to one function, market data is ignored."""
+    """A gateway and a transport for one venue; its events go to one function."""
 
-    def __init__(  # noqa: PLR0913 - the parts it is joined from
+    def __init__(
         self,
         *,
         venue: str,
@@ -83,7 +83,7 @@ class Session:
     def _received(self, frame: Frame) -> None:
         self.gateway.received(frame, self._context.now)
 
-    # -- GatewaySink -----------------------------------------------------------------------------
+    # -- GatewaySink ---------------------------------------------------------------------------
 
     def send(self, frame: Frame) -> None:
         """Put a frame on the wire."""

@@ -1,4 +1,4 @@
-"""One venue's part of a flatten mandate, as data: what is known, what is on its way, what comes next."""
+"""One venue's part of a flatten mandate, as data: what is known and what is on its way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from actors.messages.flatten import FlattenState
 if TYPE_CHECKING:
     from actors.messages.venue import AccountSnapshot, VenuePosition
 
-__all__ = ["Task", "ZERO_SNAPSHOTS"]
+__all__ = ["ZERO_SNAPSHOTS", "Task"]
 
 ZERO = Decimal(0)
 ZERO_SNAPSHOTS = 2
@@ -19,8 +19,8 @@ ZERO_SNAPSHOTS = 2
 class Task:
     """State of closing some instruments at one venue.
 
-    last_terminal_ns is the venue's stamp of the last event that ended an order or filled one; only a
-    snapshot at least as new counts. token outdates timers of earlier steps.
+    last_terminal_ns is the venue's stamp of the last event that ended an order or filled one;
+    only a snapshot at least as new counts. token outdates timers of earlier steps.
     """
 
     __slots__ = (

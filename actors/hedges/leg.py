@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from actors.messages.venue import ConnectionState
-from domain.money import from_ticks
+from domain.money import from_ticks, marketable_price
 from domain.orders import FINAL_STATES
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from actors.runtime.topics import Topic
     from domain.client_ids import ClientIdIssuer
     from domain.instruments import Instrument
-    from domain.orders import Order
+    from domain.orders import Order, Side
 
 __all__ = ["Leg"]
 
@@ -27,7 +27,8 @@ class Leg:
     """The pair's view of one instrument.
 
     At most one order of the pair is live per leg. After it ended, the leg is unsettled until the
-    position shows every fill that the order had: nothing is sent on a figure that is known to be old.
+    position shows every fill that the order had: nothing is sent on a figure that is known to be
+    old.
     """
 
     __slots__ = (
@@ -109,6 +110,17 @@ class Leg:
             return None
         ticks = quote.ask_ticks if buy else quote.bid_ticks
         return from_ticks(ticks, self.instrument.tick) if ticks > 0 else None
+
+    def limit_price(self, touch: Decimal, side: Side, slippage_max: Decimal) -> Decimal:
+        """Return the worst price on the grid that an order may take, given the touch."""
+        return marketable_price(side, touch * (1 + slippage_max * side), self.instrument.tick)
+
+    def too_small(self, quantity: Decimal) -> bool:
+        """Return whether the venue would refuse to open this quantity for its size."""
+        price = self.touch(buy=quantity > ZERO) or ZERO
+        instrument = self.instrument
+        size = abs(quantity)
+        return size < instrument.quantity_min or size * price < instrument.notional_min
 
     def quote_age_ns(self, monotonic_ns: int) -> int | None:
         """Return how long ago the latest quote came, or None if none ever did."""

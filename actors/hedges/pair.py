@@ -1,13 +1,13 @@
 """HedgePair: a main leg and its hedge, both or none.
 
-                     signal                durable               both legs at target
-      RECOVERING --> FLAT --> RECORDING ---------> ENTERING -----------------------> HEDGED
-           ^          ^           |                   |                                 |
-           |          '--refused--'                   | exposed too long,               | signal, margin,
-           |          |                               | hedge impossible                | stop
-           |          |<------ both legs zero ---- UNWINDING <--- exposed too long --- EXITING
-           |          |<------ both legs zero --------------------------------------- EXITING
-           '-------- LEASED (the flattener acts; from every phase; then recover) <-------'
+                     signal             durable           both legs at target
+      RECOVERING --> FLAT --> RECORDING -----> ENTERING ---------------------> HEDGED
+           ^          ^           |               |                              |
+           |          '--refused--'               | exposed too long,            | signal, margin,
+           |          |                           | hedge impossible             | stop
+           |          |<--- both legs zero --- UNWINDING <- exposed too long - EXITING
+           |          |<--- both legs zero ------------------------------------ EXITING
+           '-------- LEASED (the flattener acts; from every phase; then recover)
 
 The pair follows net, not order events: the hedge always heads for -ratio x what the main leg really
 holds, so a fill that races a cancel counts like any other. Only the main leg heads for a target.
@@ -18,21 +18,22 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from actors.hedges.exposure import ExposureMeter
+from actors.addresses import JOURNAL, PORTFOLIO, ROOT
+from actors.hedges.entry import entry_obstacle, entry_quantity
+from actors.hedges.follow import MS_NS, Follower
 from actors.hedges.leg import Leg
 from actors.hedges.recovery import Recovery
 from actors.messages.flatten import FlattenRequested
 from actors.messages.journal import RecordReply, RecordStored, StoreRecord
+from actors.messages.market import QuoteUpdated, topic_key
 from actors.messages.orders import (
     OrderRefused,
     OrdersReply,
     OrderUpdated,
-    ProposeOrder,
     ResolveOrder,
 )
 from actors.messages.pairs import (
     CloseReason,
-    ExposureEnded,
     LeaseReturned,
     LeaseTaken,
     PairPhase,
@@ -41,18 +42,13 @@ from actors.messages.pairs import (
     PairStateChanged,
     ReducePair,
 )
-from actors.messages.positions import AccountReported, PositionChanged, PositionQuery
+from actors.messages.positions import AccountReported, PositionChanged
 from actors.messages.risk import TradingStateChanged
 from actors.messages.venue import ConnectionState, VenueStateChanged
 from actors.runtime import Actor, Message, MessageRefused, RequestTimedOut, Timer, handles
-from actors.venues.connection import position_address
 from domain.authority import TradingState
 from domain.client_ids import ClientIdScheme, owner_number
-from domain.hedging import LegProblem, delta_error, pair_size
-from domain.margin import leverage_max
-from domain.money import marketable_price, quantity_step_down, round_nearest
-from domain.orders import Order, OrderType, Side, TimeInForce
-from domain.sizing import leverage_by_confidence
+from domain.money import quantity_step_down
 
 if TYPE_CHECKING:
     from actors.settings import PairSettings
@@ -60,12 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HedgePair"]
 
-MS_NS = 1_000_000
 ZERO = Decimal(0)
-RISK = "/risk"
-ROOT = "/"
-JOURNAL = "/journal"
-PORTFOLIO = "/portfolio"
 WORKING = (PairPhase.ENTERING, PairPhase.EXITING, PairPhase.UNWINDING)
 GIVE_UP_FACTOR = 3
 
@@ -77,11 +68,11 @@ class _Tick(Message, kw_only=True):
 class HedgePair(Actor):
     """Owns the two positions of one pair between signal and flat.
 
-    Receives: PairSignal, ReducePair, OrderUpdated, OrderRefused, PositionChanged, VenueStateChanged,
-    leases. Sends: ProposeOrder to risk, PairRecord to the journal before its first leg,
-    PairStateChanged and ExposureEnded to the portfolio and root, FlattenRequested when nothing else helps.
-    When it fails: the next instance recovers intent from the journal and legs from the venues; beyond
-    the restart budget the pair's scope is flattened.
+    Receives: PairSignal, ReducePair, OrderUpdated, OrderRefused, PositionChanged,
+    VenueStateChanged, leases. Sends: ProposeOrder to risk, PairRecord to the journal before its
+    first leg, PairStateChanged and ExposureEnded to the portfolio and root, FlattenRequested when
+    nothing else helps. When it fails: the next instance recovers intent from the journal and legs
+    from the venues; beyond the restart budget the pair's scope is flattened.
     """
 
     def __init__(
@@ -97,12 +88,14 @@ class HedgePair(Actor):
         owner = owner_number(self.context.path)
         topic = self.context.topic
         self.settings = settings
-        self.main = Leg(main, client_ids.issuer(owner, 0), topic(f"quote:{main.key}"))
-        self.hedge = Leg(hedge, client_ids.issuer(owner, 1), topic(f"quote:{hedge.key}"))
+        self.main = Leg(main, client_ids.issuer(owner, 0), topic(topic_key(QuoteUpdated, main.key)))
+        self.hedge = Leg(
+            hedge, client_ids.issuer(owner, 1), topic(topic_key(QuoteUpdated, hedge.key))
+        )
         self.phase = PairPhase.RECOVERING
         self.reason = "starting"
         self.target = ZERO
-        self.meter = ExposureMeter()
+        self.follow = Follower(self.context, settings, self.main, self.hedge)
         self.trading = TradingState.ACTIVE
         self.last_refusal = ""
         self._record = 0
@@ -114,19 +107,18 @@ class HedgePair(Actor):
 
     def state(self) -> tuple[tuple[str, str], ...]:
         """Return phase, legs, exposure and what stands in the way."""
-        now = self.context.monotonic
         return (
             ("phase", str(self.phase)),
             ("reason", self.reason),
             ("target", str(self.target)),
             ("main", f"{self.main.quantity} {self.main.connection}"),
             ("hedge", f"{self.hedge.quantity} {self.hedge.connection}"),
-            ("exposed_ms", str(self.meter.exposed_now_ns(now) // MS_NS)),
+            ("exposed_ms", str(self.follow.exposed_ns() // MS_NS)),
             ("trading", str(self.trading)),
-            ("last_refusal", self.last_refusal),
+            ("last_refusal", self.last_refusal or self.follow.problem),
         )
 
-    # -- recovery and leases ---------------------------------------------------------------------
+    # -- recovery and leases -------------------------------------------------------------------
 
     def on_start(self) -> None:
         """Recover intent and legs before anything else."""
@@ -171,7 +163,7 @@ class HedgePair(Actor):
         self.hedge.forget()
         self._next = None
         self._move(PairPhase.LEASED, f"flattening {message.scope} {message.key}".strip())
-        self._measure()
+        self.follow.measure()
 
     @handles(LeaseReturned)
     def lease_returned(self, _: LeaseReturned) -> None:
@@ -211,7 +203,7 @@ class HedgePair(Actor):
         if recovery is not None and recovery.complete():
             self._recovered(recovery)
 
-    # -- what strategies and risk ask --------------------------------------------------------------
+    # -- what strategies and risk ask ----------------------------------------------------------
 
     @handles(PairSignal)
     def signal(self, message: PairSignal) -> None:
@@ -232,11 +224,7 @@ class HedgePair(Actor):
             self._refuse("busy", f"the pair is {self.phase}: {self.reason}")
 
     def _open(self, signal: PairSignal) -> None:
-        problem = self._obstacle()
-        if problem is not None:
-            self._refuse(*problem)
-            return
-        sized = self._size(signal)
+        sized = self._obstacle() or entry_quantity(self.settings, signal, self.main, self.hedge)
         if isinstance(sized, tuple):
             self._refuse(*sized)
             return
@@ -250,55 +238,9 @@ class HedgePair(Actor):
         )
 
     def _obstacle(self) -> tuple[str, str] | None:
-        """Return why no pair can be opened at this moment, or None."""
-        if self.trading is not TradingState.ACTIVE:
-            return str(self.trading), f"trading is {self.trading}"
-        age_max = self.settings.quote_age_ms_max * MS_NS
-        for leg in (self.main, self.hedge):
-            key = leg.instrument.key
-            if leg.connection is not ConnectionState.LIVE:
-                return "not_live", f"{key}: its venue is {leg.connection}"
-            if not leg.confirmed:
-                return "unconfirmed", f"{key}: the position is not confirmed by the venue"
-            age = leg.quote_age_ns(self.context.monotonic)
-            if age is None or age > age_max:
-                return "stale_quote", f"{key}: no fresh quote"
-        return None
-
-    def _size(self, signal: PairSignal) -> Decimal | tuple[str, str]:
-        """Return the signed main quantity that both venues and margins take, or why there is none."""
-        settings = self.settings
-        main_price = self.main.touch(buy=signal.direction > 0)
-        hedge_price = self.hedge.touch(buy=signal.direction < 0)
-        if main_price is None or hedge_price is None:
-            return "no_quote", "one side of a book is empty"
-        leverage = leverage_by_confidence(
-            Decimal(str(round(signal.confidence, 6))),
-            confidence_min=ZERO,
-            leverage_min=settings.leverage_min,
-            leverage_max=settings.leverage_max,
-        )
-        wanted = settings.capital_usd * leverage / main_price * signal.direction
-        sized = pair_size(
-            wanted,
-            ratio=settings.ratio,
-            tolerance=abs(wanted) * settings.tolerance,
-            main=self.main.instrument,
-            hedge=self.hedge.instrument,
-            main_price=main_price,
-            hedge_price=hedge_price,
-        )
-        if isinstance(sized, LegProblem):
-            return str(sized.reason), f"{sized.role} leg {sized.instrument} cannot be sized"
-        for leg, quantity, price in (
-            (self.main, sized.main, main_price),
-            (self.hedge, sized.hedge, hedge_price),
-        ):
-            value = abs(quantity) * price
-            needed = value / leverage_max(value, leg.instrument.tiers)
-            if leg.available is not None and needed > leg.available:
-                return "margin", f"{leg.instrument.key}: needs {needed:.2f} margin"
-        return sized.main
+        age_max_ns = self.settings.quote_age_ms_max * MS_NS
+        legs = (self.main, self.hedge)
+        return entry_obstacle(self.trading, legs, age_max_ns, self.context.monotonic)
 
     @handles(RecordStored)
     def record_stored(self, message: RecordStored) -> None:
@@ -320,7 +262,7 @@ class HedgePair(Actor):
         if self.phase not in (PairPhase.HEDGED, PairPhase.ENTERING):
             return
         kept = quantity_step_down(self.main.quantity * message.keep, self.main.instrument.lot)
-        self._close(CloseReason.MARGIN, kept)
+        self._close(message.reason, kept)
 
     def _close(self, reason: str, target: Decimal = ZERO) -> None:
         self.target = target
@@ -334,7 +276,7 @@ class HedgePair(Actor):
         self._store(PairPhase.UNWINDING, reason)
         self._move(PairPhase.UNWINDING, reason)
 
-    # -- what the world reports --------------------------------------------------------------------
+    # -- what the world reports ----------------------------------------------------------------
 
     @handles(PositionChanged)
     def position_changed(self, message: PositionChanged) -> None:
@@ -359,7 +301,7 @@ class HedgePair(Actor):
             if message.reason:
                 self.last_refusal = f"{message.state}: {message.reason}"
             if leg.expected is None and leg.quantity == leg.base:
-                leg.retry_ns = self.context.monotonic + self.settings.retry_ms * MS_NS
+                self.follow.pause(leg)
             self._work()
 
     @handles(OrderRefused)
@@ -369,12 +311,12 @@ class HedgePair(Actor):
         self.last_refusal = f"{message.reason}: {message.detail}"
         if leg.order is not None and leg.order.client_id == message.client_id:
             leg.order = None
-            leg.retry_ns = self.context.monotonic + self.settings.retry_ms * MS_NS
+            self.follow.pause(leg)
             self._work()
 
     @handles(VenueStateChanged)
     def venue_changed(self, message: VenueStateChanged) -> None:
-        """Note whether a leg's venue answers, and ask about an order that a new session may not know."""
+        """Note whether a leg's venue answers; ask a new session about an order on its way."""
         for leg in (self.main, self.hedge):
             if leg.instrument.venue == message.venue:
                 leg.connection = message.state
@@ -397,10 +339,11 @@ class HedgePair(Actor):
 
     @handles(TradingStateChanged)
     def trading_changed(self, message: TradingStateChanged) -> None:
-        """Note what may be sent; a pair on its way in turns back when trading halts."""
+        """Note what may be sent; a pair between phases can only be closed by permit when halted."""
         self.trading = message.state
-        if message.state is TradingState.HALTED and self.phase is PairPhase.ENTERING:
-            self._unwind("trading halted")
+        halted = message.state is TradingState.HALTED
+        if halted and self.phase in WORKING and not self._asked_flatten:
+            self._ask_flatten("trading halted while the pair was under way")
         self._work()
 
     @handles(MessageRefused)
@@ -409,11 +352,11 @@ class HedgePair(Actor):
         self.last_refusal = f"{message.address} is full"
         self._arm()
 
-    # -- the work ----------------------------------------------------------------------------------
+    # -- the work ------------------------------------------------------------------------------
 
     def _work(self) -> None:
         """Send what brings the legs nearer to where they belong; called after every change."""
-        self._measure()
+        self.follow.measure()
         if self.phase is PairPhase.HEDGED:
             self._keep_hedged()
         elif self.phase in (PairPhase.FLAT, PairPhase.RECORDING) and (
@@ -425,37 +368,10 @@ class HedgePair(Actor):
         self._limit_exposure()
         if self.phase is PairPhase.ENTERING:
             self._limit_entry()
-        self._work_main()
-        self._work_hedge()
+        self._move_legs()
         self._arrive()
         if self.phase in WORKING:
             self._arm()
-
-    def _measure(self) -> None:
-        main, hedge = self.main, self.hedge
-        error = delta_error(main.quantity, hedge.quantity, self.settings.ratio)
-        reachable = hedge.reachable or (bool(main.quantity) and main.reachable)
-        price = main.touch(buy=True) or ZERO
-        ended = self.meter.update(
-            self.context.monotonic, error, self._tolerance(), price, reachable=reachable
-        )
-        if ended:
-            meter = self.meter
-            self.context.tell(
-                PORTFOLIO,
-                ExposureEnded(
-                    pair=self.settings.name,
-                    exposed_ns=meter.exposed_ns,
-                    unreachable_ns=meter.unreachable_ns,
-                    notional_max=meter.notional_max,
-                    delta_error_max=meter.delta_error_max,
-                ),
-            )
-
-    def _tolerance(self) -> Decimal:
-        """Return the base quantity of net error that is still hedged: a share, or half a lot."""
-        share = abs(self.main.quantity) * self.settings.tolerance
-        return max(share, self.hedge.instrument.lot / 2)
 
     def _keep_hedged(self) -> None:
         """Work again when the main leg is not what it should be or the error leaves the band."""
@@ -468,13 +384,12 @@ class HedgePair(Actor):
                 "the main leg changed by itself",
             )
             return
-        error = delta_error(held, self.hedge.quantity, self.settings.ratio)
-        if abs(error) > max(abs(held) * self.settings.band, self.hedge.instrument.lot / 2):
+        if not self.follow.in_band:
             self._move(PairPhase.ENTERING, "the legs moved apart")
 
     def _limit_exposure(self) -> None:
-        """Unwind when exposed for longer than allowed, and ask for a flatten when that fails too."""
-        exposed_ns = self.meter.exposed_now_ns(self.context.monotonic)
+        """Unwind when exposed for too long, and ask for a flatten when that fails too."""
+        exposed_ns = self.follow.exposed_ns()
         bound_ns = self.settings.exposed_ms_max * MS_NS
         if exposed_ns >= GIVE_UP_FACTOR * bound_ns and not self._asked_flatten:
             self._ask_flatten(f"exposed for {exposed_ns // MS_NS} ms; {self.last_refusal}")
@@ -489,90 +404,27 @@ class HedgePair(Actor):
             if not self.target:
                 self._close("the main leg was not filled")
 
-    def _work_main(self) -> None:
-        main = self.main
-        gap = self.target - main.quantity
-        if not gap or not main.idle or not main.reachable:
+    def _move_legs(self) -> None:
+        """Move both legs; give the main leg up when it ended at a size that cannot be hedged."""
+        follow = self.follow
+        follow.move_main(self.target, urgent=self._urgent())
+        if follow.move_hedge(urgent=self._urgent()) or self.phase is not PairPhase.ENTERING:
             return
-        reducing = main.quantity * gap < ZERO
-        if reducing and abs(gap) > abs(main.quantity):
-            gap = -main.quantity
-        self._send(main, gap, reduce_only=reducing)
-
-    def _work_hedge(self) -> None:
-        hedge = self.hedge
-        gap = self._hedge_gap()
-        if not gap or not hedge.idle or not hedge.reachable:
-            return
-        reducing = hedge.quantity * gap < ZERO
-        if reducing and abs(gap) > abs(hedge.quantity):
-            gap = -hedge.quantity
-        instrument = hedge.instrument
-        price = hedge.touch(buy=gap > ZERO) or ZERO
-        small = abs(gap) < instrument.quantity_min or abs(gap) * price < instrument.notional_min
-        if small and not reducing:
-            self._too_small()
-            return
-        self._send(hedge, gap, reduce_only=reducing)
-
-    def _hedge_gap(self) -> Decimal:
-        """Return what the hedge leg still has to trade, in whole lots."""
-        wanted = round_nearest(
-            -self.main.quantity * self.settings.ratio, self.hedge.instrument.lot
-        )
-        return wanted - self.hedge.quantity
-
-    def _too_small(self) -> None:
-        """Give the main leg up when it ended at a size that cannot be hedged."""
-        main = self.main
-        if (
-            self.phase is PairPhase.ENTERING
-            and main.idle
-            and main.quantity == self.target
-            and self.meter.open
-        ):
+        if self.main.idle and self.main.quantity == self.target and follow.meter.open:
             self._unwind(CloseReason.HEDGE_IMPOSSIBLE)
-            self._work_main()
+            follow.move_main(self.target, urgent=True)
 
-    def _send(self, leg: Leg, quantity: Decimal, *, reduce_only: bool) -> None:
-        now = self.context.monotonic
-        if now < leg.retry_ns:
-            return
-        side = Side.BUY if quantity > ZERO else Side.SELL
-        touch = leg.touch(buy=side is Side.BUY)
-        if touch is None:
-            self.last_refusal = f"{leg.instrument.key}: no price to trade at"
-            return
-        settings = self.settings
-        urgent = self.phase is PairPhase.UNWINDING or (
-            self.meter.exposed_now_ns(now) >= settings.complete_ms * MS_NS
-        )
-        price = None
-        if not urgent:
-            limit = touch * (1 + settings.slippage_max * side)
-            price = marketable_price(side, limit, leg.instrument.tick)
-        order = Order(
-            client_id=leg.issuer.next(),
-            instrument=leg.instrument.key,
-            side=side,
-            quantity=abs(quantity),
-            owner=self.context.path,
-            created_ns=self.context.now,
-            order_type=OrderType.MARKET if price is None else OrderType.LIMIT,
-            price=price,
-            time_in_force=TimeInForce.IOC,
-            reduce_only=reduce_only,
-            expires_ns=self.context.now + settings.order_ttl_ms * MS_NS,
-        )
-        leg.sent(order, now)
-        self.context.tell(RISK, ProposeOrder(order=order))
+    def _urgent(self) -> bool:
+        """Return whether price matters less than time."""
+        late = self.follow.exposed_ns() >= self.settings.complete_ms * MS_NS
+        return late or self.phase is PairPhase.UNWINDING
 
     def _arrive(self) -> None:
         """Change phase when both legs are where they belong."""
         main, hedge = self.main, self.hedge
         if not (main.idle and hedge.idle) or main.quantity != self.target:
             return
-        if self.meter.open:
+        if self.follow.meter.open:
             return
         if self.target:
             self._store(PairPhase.HEDGED, self.reason)
@@ -593,26 +445,14 @@ class HedgePair(Actor):
             self._check_recovery()
             self._arm()
             return
-        now = self.context.monotonic
-        patience_ns = (self.settings.order_ttl_ms + self.settings.complete_ms) * MS_NS
-        for leg in (self.main, self.hedge):
-            if now - leg.sent_ns < patience_ns:
-                continue
-            if leg.order is not None:
-                leg.sent_ns = now
-                self.context.tell(leg.venue, ResolveOrder(order=leg.order))
-            elif leg.expected is not None:
-                leg.sent_ns = now
-                leg.expected = None
-                address = position_address(leg.instrument.key)
-                self.context.tell(address, PositionQuery(instrument=leg.instrument.key))
+        self.follow.look_up_overdue()
         self._work()
 
     def _arm(self) -> None:
         if self._tick is None:
             self._tick = self.context.after(self.settings.retry_ms * MS_NS, _Tick())
 
-    # -- telling -----------------------------------------------------------------------------------
+    # -- telling -------------------------------------------------------------------------------
 
     def _ask_flatten(self, reason: str) -> None:
         self._asked_flatten = True

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.addresses import JOURNAL, position_address
 from actors.messages.journal import RecordQuery, RecordReply
 from actors.messages.orders import CancelOrder, OrdersQuery, OrdersReply, OrderUpdated
 from actors.messages.positions import PositionChanged, PositionQuery
 from actors.runtime import EngineError
-from actors.venues.connection import position_address
 from domain.orders import FINAL_STATES
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Recovery"]
 
 MS_NS = 1_000_000
-JOURNAL = "/journal"
 
 
 class Recovery:
@@ -78,7 +77,8 @@ class Recovery:
 
     def updated(self, message: OrderUpdated) -> None:
         """Note that an order of the earlier instance ended."""
-        if message.state in FINAL_STATES and self._pending.pop(message.client_id, None):
+        if message.state in FINAL_STATES and message.client_id in self._pending:
+            del self._pending[message.client_id]
             key = message.instrument
             self._context.tell(position_address(key), PositionQuery(instrument=key))
 

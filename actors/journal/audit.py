@@ -3,9 +3,9 @@
     kernel --append--> waiting --take--> in flight --confirm--> gone
                           | 90 % of the queue
                           v
-                        ring (the last 10 %, preallocated) --full--> the oldest are lost, and counted
+                        ring (the last 10 %, preallocated) --full--> the oldest are lost, counted
 
-Records leave in the order in which they came. Lost ones are marked by a gap record in their place.
+Records leave in the order in which they came. Where some were lost, a gap record stands.
 The buffer outlives the Journal actor: what was in flight when an instance died is taken again.
 """
 

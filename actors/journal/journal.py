@@ -1,4 +1,4 @@
-"""The Journal: takes what was audited, has it written, and stops trading before records are lost."""
+"""The Journal: has written what was audited, and stops trading before records are lost."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Journal(Actor):
     Receives StoreRecord (answered with RecordStored once its row is durable), RecordQuery (answered
     from memory), FlushRequested (answered once everything so far is written), CountsQuery. Sends
     JournalPressure to risk when the queue passes half or 90 %, when the store fails or hangs, and
-    when it works again. While the store fails, each record also goes to the emergency log as a line.
+    when it works again. While the store fails, each record also goes to the emergency log.
     When the Journal itself fails: the buffer keeps everything, and the next instance goes on with
     what was in flight; writing a chunk twice changes nothing.
     """
@@ -108,6 +108,7 @@ class Journal(Actor):
         self._due = False
         self._timed = False
         self._called = False
+        self._retrying = False
         self._writing_since: int | None = None
         self._said = audit.appended
         self._pressure = Pressure()
@@ -125,7 +126,7 @@ class Journal(Actor):
         self._spawn_writer()
 
     def on_stop_requested(self) -> bool:
-        """Go on until everything is written and the store closed; the supervisor limits how long."""
+        """Go on until everything is written and the store closed, as long as the parent allows."""
         self._stopping = True
         self._due = True
         self._step()
@@ -319,26 +320,25 @@ class Journal(Actor):
 
     def _fail(self, reason: str) -> None:
         self._writing_since = None
-        audit = self._audit
-        if not self.failure:
-            self._said = audit.appended - len(audit)
         self.failure = reason
-        audit.call_at_each(each=True)
-        self.context.after(RETRY_NS, _RetryDue())
+        self._audit.call_at_each(each=True)
+        if not self._retrying:
+            self._retrying = True
+            self.context.after(RETRY_NS, _RetryDue())
         self._judge()
 
     @handles(_RetryDue)
     def retry(self, _: _RetryDue) -> None:
         """Begin again where it failed: with the writer, the store, or the chunk."""
+        self._retrying = False
+        if self._writing_since is not None:
+            return
         if not self._writer:
             self._spawn_writer()
         elif not self._opened:
             self._open()
-        elif self._writing_since is None and len(self._audit):
-            self._write()
         else:
-            self.failure = ""
-            self._step()
+            self._write()
 
     @handles(StoreClosed)
     def store_closed(self, message: StoreClosed) -> None:
@@ -415,8 +415,8 @@ class Journal(Actor):
     @handles(CountsQuery)
     def counts(self, _: CountsQuery) -> None:
         """Say how many signals, orders and liquidations passed by."""
-        self._tally.preview(self._audit.newest(self._audit.waiting))
-        self.context.reply(CountsReported(source=self.context.path, counts=self._tally.counts()))
+        counts = self._tally.counts(self._audit.newest(self._audit.waiting))
+        self.context.reply(CountsReported(source=self.context.path, counts=counts))
 
 
 def _line(record: Record) -> str:

@@ -110,25 +110,33 @@ def verify_chain(
     remembers as its last row.
     """
     number, runs, run, lost = before, 0, 0, 0
+    bad, problem = 0, ""
     for entry in entries:
-        number += 1
-        problem = ""
-        if entry.number != number:
-            problem = f"rows {number} to {entry.number - 1} are missing"
+        if entry.number != number + 1:
+            problem = f"rows {number + 1} to {entry.number - 1} are missing"
         elif entry.hash != _hash_of(previous, entry):
-            problem = f"row {number} or the hash of the row before it was changed"
+            problem = f"row {entry.number} or the hash of the row before it was changed"
         if problem:
-            return _verification(number - 1 - before, runs, lost, previous, number, problem)
+            bad = number + 1
+            break
+        number = entry.number
         previous = bytes.fromhex(entry.hash)
         if entry.run != run:
             runs, run = runs + 1, entry.run
         if entry.kind == LOST:
             lost += int(msgspec.json.decode(entry.body)["count"])
-    if last is not None and last != (number, previous):
-        problem = f"the store ended at row {last[0]}, its rows end at {number}"
-        bad = min(number, last[0]) + 1
-        return _verification(number - before, runs, lost, previous, bad, problem)
-    return _verification(number - before, runs, lost, previous, 0, "")
+    else:
+        if last is not None and last != (number, previous):
+            problem = f"the store ended at row {last[0]}, its rows end at {number}"
+            bad = min(number, last[0]) + 1
+    return Verification(
+        rows=number - before,
+        runs=runs,
+        lost=lost,
+        hash=previous.hex(),
+        number=bad,
+        problem=problem,
+    )
 
 
 def chain_of(
@@ -156,11 +164,3 @@ def _hash_of(previous: bytes, entry: Entry) -> str:
         *(entry.sender, entry.address, entry.kind, entry.body.encode()),
     )
     return sha256(previous + _packed(fields)).hexdigest()
-
-
-def _verification(
-    rows: int, runs: int, lost: int, last: bytes, number: int, problem: str
-) -> Verification:
-    return Verification(
-        rows=rows, runs=runs, lost=lost, hash=last.hex(), number=number, problem=problem
-    )

@@ -53,7 +53,7 @@ class RunHeader(Message, kw_only=True):
 
 
 class OpenedRun(Message, kw_only=True):
-    """What a store knows when it is open: its run, the last row, and the latest records of all runs.
+    """What an open store knows: its run, its last row, and the latest records of all runs.
 
     sequence is that of the run's last row, 0 in a new run; hash is that of the store's last row.
     """
@@ -66,7 +66,7 @@ class OpenedRun(Message, kw_only=True):
 
 
 class JournalStore(Protocol):
-    """Where the journal's writer puts rows; every method may block, and only the writer calls them."""
+    """Where the journal's writer puts rows; every method may block, and only it calls them."""
 
     def open(self, header: RunHeader) -> OpenedRun:
         """Begin a run, or go on with it if it is open; everything is as the last write left it.
@@ -121,12 +121,10 @@ class LatestRecords:
         """Look at records in order; noting one twice changes nothing unless it is out of order."""
         for record in records:
             message = record[5]
-            kind = type(message)
-            if kind is PositionChanged:
-                self.positions[message.instrument] = message  # type: ignore[attr-defined]
-            elif kind is StoreRecord:
-                intent: PairRecord = message.record  # type: ignore[attr-defined]
-                self.pairs[intent.pair] = intent
+            if type(message) is PositionChanged:
+                self.positions[message.instrument] = message
+            elif type(message) is StoreRecord:
+                self.pairs[message.record.pair] = message.record
 
 
 class MemoryStore:

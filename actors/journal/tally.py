@@ -27,7 +27,6 @@ class Tally:
         self.signals = 0
         self.orders = 0
         self.liquidated: dict[str, None] = {}
-        self._ahead = (0, 0)
         self._by_type: dict[type[Message], Callable[[Message], None]] = {
             PairSignal: self._signal,
             SubmitOrder: self._order,
@@ -42,20 +41,16 @@ class Tally:
             if count is not None:
                 count(record[5])
 
-    def preview(self, records: Iterable[Record]) -> None:
-        """Let counts() include records that will be noted later."""
-        before = (self.signals, self.orders)
-        self.note(records)
-        self._ahead = (self.signals - before[0], self.orders - before[1])
-        self.signals, self.orders = before
-
-    def counts(self) -> tuple[tuple[str, int], ...]:
-        """Return the totals by name, those of the last preview included once."""
-        (signals, orders), self._ahead = self._ahead, (0, 0)
+    def counts(self, ahead: Iterable[Record] = ()) -> tuple[tuple[str, int], ...]:
+        """Return the totals by name, with records ahead that will only be noted later."""
+        total = Tally()
+        total.signals, total.orders = self.signals, self.orders
+        total.liquidated = dict(self.liquidated)
+        total.note(ahead)
         return (
-            ("signals", self.signals + signals),
-            ("orders", self.orders + orders),
-            ("liquidations", len(self.liquidated)),
+            ("signals", total.signals),
+            ("orders", total.orders),
+            ("liquidations", len(total.liquidated)),
         )
 
     def _signal(self, _: Message) -> None:

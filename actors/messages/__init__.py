@@ -1,1 +1,1 @@
-"""The catalogue of messages, grouped by topic: market, orders, pairs, risk, flatten, venue, journal."""
+"""The catalogue of messages, one module per topic."""

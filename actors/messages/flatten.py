@@ -87,7 +87,8 @@ class PermitDenied(Message, kw_only=True):
 class FlattenStatus(Message, kw_only=True):
     """Where a mandate stands; sent at each change.
 
-    open_quantities lists (instrument, quantity) that the venue last showed, empty when all are flat.
+    open_quantities lists (instrument, quantity) that the venue last showed, empty when all are
+    flat.
     """
 
     flags = CONTROL | JOURNALLED

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-
 from actors.messages.pairs import PairRecord
 from actors.messages.positions import PositionChanged
 from actors.runtime.message import CONTROL, JOURNALLED, Message
 
-
-__all__ = ["RecordQuery", "RecordReply", "StoreRecord", "RecordStored", "FlushRequested"]
+__all__ = ["FlushRequested", "RecordQuery", "RecordReply", "RecordStored", "StoreRecord"]
 
 
 class StoreRecord(Message, kw_only=True):

@@ -7,7 +7,14 @@ from decimal import Decimal
 from actors.runtime.message import Message
 from domain.orders import Side
 
-__all__ = ["BarClosed", "FundingSettled", "MarkUpdated", "QuoteUpdated", "TradePrinted"]
+__all__ = [
+    "BarClosed",
+    "FundingSettled",
+    "MarkUpdated",
+    "QuoteUpdated",
+    "TradePrinted",
+    "topic_key",
+]
 
 
 class QuoteUpdated(Message, kw_only=True):
@@ -71,3 +78,17 @@ class FundingSettled(Message, kw_only=True):
     rate: Decimal
     reference_price: Decimal
     venue_time_ns: int
+
+
+_PREFIXES: dict[type, str] = {
+    QuoteUpdated: "quote",
+    TradePrinted: "trade",
+    BarClosed: "bar",
+    MarkUpdated: "mark",
+    FundingSettled: "funding",
+}
+
+
+def topic_key(kind: type, instrument: str) -> str:
+    """Return the topic under which this kind of message is published for an instrument."""
+    return f"{_PREFIXES[kind]}:{instrument}"

@@ -39,7 +39,7 @@ class SubmitOrder(Message, kw_only=True):
 
 
 class OrderRefused(Message, kw_only=True):
-    """The order never left: refused by risk or at the gate; reason is one word, detail a sentence."""
+    """The order never left: refused by risk or at the gate, in a word and a sentence."""
 
     flags = JOURNALLED
 
@@ -50,7 +50,7 @@ class OrderRefused(Message, kw_only=True):
 
 
 class OrderUpdated(Message, kw_only=True):
-    """An order moved to a state; told to its owner and to risk. filled is cumulative base quantity."""
+    """An order moved to a state; filled is cumulative, in base units."""
 
     flags = JOURNALLED
 
@@ -81,7 +81,7 @@ class CancelAll(Message, kw_only=True):
 
 
 class ResolveOrder(Message, kw_only=True):
-    """The owner of an order asks what became of it; the answer is an OrderUpdated once the venue said."""
+    """Ask what became of an order; an OrderUpdated answers once the venue has said."""
 
     flags = JOURNALLED
 
@@ -101,7 +101,7 @@ class OrdersQuery(Message, kw_only=True):
 
 
 class OrdersReply(Message, kw_only=True):
-    """Every order of the venue that may still trade, UNKNOWN ones included; live says how sure that is."""
+    """Every order that may still trade, UNKNOWN ones included; live says how sure that is."""
 
     venue: str
     live: bool

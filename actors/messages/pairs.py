@@ -103,7 +103,7 @@ class ExposureEnded(Message, kw_only=True):
 
 
 class ReducePair(Message, kw_only=True):
-    """Risk wants a pair smaller: keep is the fraction of the main leg that may stay, 0 closes it."""
+    """Risk wants a pair smaller: keep is the fraction that may stay, 0 closes it."""
 
     flags = CONTROL | JOURNALLED
 

@@ -45,7 +45,7 @@ class PositionQuery(Message, kw_only=True):
 
 
 class PositionReported(Message, kw_only=True):
-    """The venue's own figure as of venue_time_ns; every fill up to then has been passed on before."""
+    """The venue's own figure; every fill up to venue_time_ns was passed on before."""
 
     position: VenuePosition
     venue_time_ns: int

@@ -31,7 +31,7 @@ class EpochRaised(Message, kw_only=True):
 
 
 class TradingStateChanged(Message, kw_only=True):
-    """What may be sent changed; reason says what tripped, and it stays until an operator resumes."""
+    """What may be sent changed, and stays so until an operator resumes; reason says why."""
 
     flags = CONTROL | JOURNALLED
 

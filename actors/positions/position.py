@@ -10,6 +10,7 @@ from collections import OrderedDict
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from actors.addresses import JOURNAL, RISK
 from actors.messages.journal import RecordQuery, RecordReply
 from actors.messages.positions import (
     PositionChanged,
@@ -19,8 +20,8 @@ from actors.messages.positions import (
 )
 from actors.messages.venue import FundingPaid, OrderFilled
 from actors.runtime import Actor, RequestTimedOut, handles
-from domain.positions import apply_fill, apply_funding, contract_value, flat
 from domain.positions import Position as Book
+from domain.positions import apply_fill, apply_funding, contract_value, flat
 
 if TYPE_CHECKING:
     from domain.instruments import Instrument
@@ -48,8 +49,8 @@ class Position(Actor):
         instrument: Instrument,
         venue: str,
         listeners: tuple[str, ...],
-        journal: str = "/journal",
-        risk: str = "/risk",
+        journal: str = JOURNAL,
+        risk: str = RISK,
     ) -> None:
         """Own one instrument; venue is the address of its connection."""
         super().__init__()
@@ -124,8 +125,7 @@ class Position(Actor):
         if len(fills) > FILLS_MAX:
             fills.popitem(last=False)
         self.book = apply_fill(self.book, fill.signed_quantity, fill.price, fill.fee)
-        if fill.venue_time_ns > self.venue_time_ns:
-            self.venue_time_ns = fill.venue_time_ns
+        self.venue_time_ns = max(self.venue_time_ns, fill.venue_time_ns)
         self._doubt = None
         self._announce(fill.fill_id)
 
@@ -162,7 +162,7 @@ class Position(Actor):
         self._correct(message)
 
     def _correct(self, message: PositionReported) -> None:
-        """Set the book to the venue's figure; what the difference was worth becomes realised at entry."""
+        """Set the book to the venue's figure; what fills we never saw earned is not known."""
         reported = message.position
         book, instrument = self.book, self._instrument
         entry = reported.entry

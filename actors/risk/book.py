@@ -1,4 +1,4 @@
-"""What risk knows: positions, reservations, accounts and prices, kept ready for the next question."""
+"""What risk knows: positions, reservations, accounts and prices, ready to be asked."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Holding:
         return -gain if instrument.kind == "inverse" else gain
 
     def gross(self) -> Decimal:
-        """Return the notional of the position and of everything that may still be bought or sold."""
+        """Return the notional of the position and of all that may still be bought or sold."""
         reserved = self.reserved_buy + self.reserved_sell
         if not self.quantity and not reserved:
             return ZERO
@@ -143,7 +143,7 @@ class RiskBook:
         self._day = -1
         self._day_start = ZERO
 
-    # -- orders ----------------------------------------------------------------------------------
+    # -- orders --------------------------------------------------------------------------------
 
     def reserve(self, order: Order, monotonic_ns: int, state: OrderState) -> None:
         """Count an order at full size until it is final."""
@@ -184,7 +184,7 @@ class RiskBook:
         else:
             holding.reserved_sell -= order.quantity
 
-    # -- facts -----------------------------------------------------------------------------------
+    # -- facts ---------------------------------------------------------------------------------
 
     def position_changed(self, message: PositionChanged) -> Holding:
         """Take a position's new figures."""
@@ -219,7 +219,7 @@ class RiskBook:
             recent.popleft()
         return len(recent)
 
-    # -- the question ----------------------------------------------------------------------------
+    # -- the question --------------------------------------------------------------------------
 
     def context(
         self, order: Order, state: TradingState, utc_ns: int, monotonic_ns: int

@@ -7,10 +7,11 @@ epoch, so that approvals on their way are refused where they arrive.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from actors.addresses import PORTFOLIO, ROOT, pair_address, position_address
 from actors.messages.flatten import FlattenRequested
-from actors.messages.market import MarkUpdated
+from actors.messages.market import MarkUpdated, QuoteUpdated, topic_key
 from actors.messages.orders import (
     OrderRefused,
     OrdersQuery,
@@ -47,12 +48,13 @@ from actors.messages.venue import (
 )
 from actors.risk.book import Holding, RiskBook
 from actors.runtime import Actor, EngineError, Message, RequestTimedOut, Timer, handles
-from actors.venues.connection import position_address
 from domain.authority import Mint, TradingState
 from domain.checks import RefusalReason, check_order
 from domain.orders import OrderState
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from actors.settings import PairSettings, RiskSettings
     from domain.instruments import Instrument
     from domain.orders import Order
@@ -62,8 +64,6 @@ __all__ = ["RiskSupervisor"]
 MS_NS = 1_000_000
 EPOCHS_PER_INCARNATION = 1_000_000
 RETRY_NS = 500 * MS_NS
-ROOT = "/"
-PORTFOLIO = "/portfolio"
 ORDER_OF_STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
@@ -75,10 +75,11 @@ class RiskSupervisor(Actor):
     """Owns approvals, reservations, the trading state and the breakers.
 
     Receives: ProposeOrder, OrderUpdated, OrderRefused, PositionChanged, AccountReported, marks,
-    GatewayProblem, JournalPressure, EquityUpdated, what operators ask. Sends: SubmitOrder to venues,
-    OrderRefused to owners, EpochRaised to venues, TradingStateChanged to pairs, root and portfolio,
-    ReducePair to pairs, FlattenRequested to the root. When it fails: nothing is approved until the
-    next instance knows every live order and position; the trading state comes back from the root.
+    GatewayProblem, JournalPressure, EquityUpdated, what operators ask. Sends: SubmitOrder to
+    venues, OrderRefused to owners, EpochRaised to venues, TradingStateChanged to pairs, root and
+    portfolio, ReducePair to pairs, FlattenRequested to the root. When it fails: nothing is
+    approved until the next instance knows every live order and position; the trading state comes
+    back from the root.
     """
 
     def __init__(
@@ -94,7 +95,11 @@ class RiskSupervisor(Actor):
         super().__init__()
         topic = self.context.topic
         holdings = {
-            item.key: Holding(item, topic(f"quote:{item.key}"), topic(f"mark:{item.key}"))
+            item.key: Holding(
+                item,
+                topic(topic_key(QuoteUpdated, item.key)),
+                topic(topic_key(MarkUpdated, item.key)),
+            )
             for item in instruments
         }
         self.trading = TradingState.ACTIVE
@@ -108,7 +113,7 @@ class RiskSupervisor(Actor):
         self._pairs = pairs
         self._venues = {venue: f"/venues/{venue}" for venue in self._book.accounts}
         self._told = (
-            *(f"/hedges/{pair.name}" for pair in pairs),
+            *(pair_address(pair.name) for pair in pairs),
             *strategies,
             PORTFOLIO,
             ROOT,
@@ -135,12 +140,12 @@ class RiskSupervisor(Actor):
             ("refusals", str(self.refusals)),
         )
 
-    # -- recovery --------------------------------------------------------------------------------
+    # -- recovery ------------------------------------------------------------------------------
 
     def on_start(self) -> None:
-        """Ask the root for the trading state, the venues for live orders, the positions for figures."""
+        """Ask root, venues and positions for what an earlier instance knew."""
         for key in self._book.holdings:
-            self.context.subscribe(f"mark:{key}")
+            self.context.subscribe(topic_key(MarkUpdated, key))
         self._begun_ns = self.context.monotonic
         self._ask()
 
@@ -193,7 +198,7 @@ class RiskSupervisor(Actor):
     def timed_out(self, _: RequestTimedOut) -> None:
         """Nothing is asked with a deadline of its own; recovery has one for all."""
 
-    # -- consent -----------------------------------------------------------------------------------
+    # -- consent -------------------------------------------------------------------------------
 
     @handles(ProposeOrder)
     def propose(self, message: ProposeOrder) -> None:
@@ -229,9 +234,7 @@ class RiskSupervisor(Actor):
                 return RefusalReason.NOT_LIVE, f"{holding.instrument.venue} is not live"
             if not holding.confirmed or not account.reported:
                 return RefusalReason.RECOVERING, f"{order.instrument} is not confirmed"
-        world = self._book.context(
-            order, self.trading, self.context.now, self.context.monotonic
-        )
+        world = self._book.context(order, self.trading, self.context.now, self.context.monotonic)
         reason = check_order(order, holding.instrument, self._settings.limits, world)
         if reason is None:
             return None
@@ -262,7 +265,7 @@ class RiskSupervisor(Actor):
         self._book.release(message.client_id)
         self.context.tell(PORTFOLIO, message)
 
-    # -- facts -------------------------------------------------------------------------------------
+    # -- facts ---------------------------------------------------------------------------------
 
     @handles(PositionChanged)
     def position_changed(self, message: PositionChanged) -> None:
@@ -304,7 +307,7 @@ class RiskSupervisor(Actor):
         elif message.fraction >= _REDUCE_FRACTION:
             self._trip(TradingState.REDUCING, f"journal: {message.reason}")
 
-    # -- margin and drawdown -------------------------------------------------------------------------
+    # -- margin and drawdown -------------------------------------------------------------------
 
     @handles(MarkUpdated)
     def marked(self, message: MarkUpdated) -> None:
@@ -354,7 +357,7 @@ class RiskSupervisor(Actor):
 
     def _reduce(self, pair: PairSettings, reason: str) -> None:
         self.context.tell(
-            f"/hedges/{pair.name}",
+            pair_address(pair.name),
             ReducePair(pair=pair.name, keep=self._settings.margin_keep, reason=reason),
         )
 
@@ -378,7 +381,7 @@ class RiskSupervisor(Actor):
             ROOT, FlattenRequested(scope=scope, key=key, who=self.context.path, reason=reason)
         )
 
-    # -- trading state -------------------------------------------------------------------------------
+    # -- trading state -------------------------------------------------------------------------
 
     @handles(HaltRequested)
     def halt(self, message: HaltRequested) -> None:
@@ -427,7 +430,12 @@ class RiskSupervisor(Actor):
         for address in self._told:
             self.context.tell(address, changed)
 
-    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """Void every approval on its way: nobody watches them now."""
         self.epoch += 1
         for address in self._venues.values():

@@ -106,7 +106,7 @@ class Actor(pykka.Actor):
         """Look at the exception that ended this instance; sending is still possible."""
 
     def on_stop_requested(self) -> bool:
-        """Return True to stop now, False to go on until ``context.exit()`` or the shutdown limit."""
+        """Return True to stop now, False to go on until ``context.exit()`` or the limit."""
         return True
 
     def on_receive(self, message: Any) -> Any:

@@ -83,9 +83,7 @@ class Context:
     def request(self, address: str, message: Any, timeout_ns: int) -> int:
         """Send a request; its reply or a RequestTimedOut with this number arrives as a message."""
         number = next(self._box.requests)
-        self.later(
-            lambda: requests.ask(self._kernel, self._box, number, address, message, timeout_ns)
-        )
+        requests.ask(self._kernel, self._box, number, address, message, timeout_ns)
         return number
 
     def after(self, delay_ns: int, message: Any) -> Timer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.runtime.mailbox import Life
 from actors.runtime.system import InspectReply
@@ -25,11 +25,11 @@ def state_of(box: Mailbox) -> tuple[tuple[str, str], ...]:
         return (("state", f"not readable: {type(error).__name__}"),)
 
 
-def _seen(entry: Any) -> tuple[int, str, str]:
-    """Return (sequence, type, sender) of an envelope; what was published carries only itself."""
-    if type(entry) is tuple:
-        return (entry[1], type(entry[0]).__name__, entry[3])
-    return (0, type(entry).__name__, "")
+def _seen(box: Mailbox) -> tuple[tuple[int, str, str], ...]:
+    """Return what the mailbox handled, then the latest of each feed, which has no number."""
+    mail = ((entry[1], type(entry[0]).__name__, entry[3]) for entry in box.last)
+    feeds = ((0, type(topic.last).__name__, topic.key) for topic in box.topics if topic.last)
+    return (*mail, *feeds)
 
 
 def describe(box: Mailbox) -> InspectReply:
@@ -46,7 +46,7 @@ def describe(box: Mailbox) -> InspectReply:
             (timer.due_ns, type(timer.message).__name__) for timer in box.timers.values()
         ),
         children=tuple(child.path for child in box.children),
-        last=tuple(_seen(entry) for entry in box.last),
+        last=_seen(box),
         counters=(
             ("delivered", box.delivered),
             ("dropped", box.dropped),

@@ -9,9 +9,9 @@ from actors.runtime.timers import Timer
 
 __all__ = ["CONFLATED", "OUTSIDE", "Envelope", "is_request", "place_of"]
 
-# message, sequence, cause, sender, sent at (ns UTC), mark. The mark is 0; or −n for request n of the
-# sender; or n for the reply to the receiver's request n; or the timer that sent the message; or the
-# key of conflated content.
+# message, sequence, cause, sender, sent at (ns UTC), mark. The mark is 0; or −n for request n of
+# the sender; or n for the reply to the receiver's request n; or the timer that sent the message;
+# or the key of conflated content.
 Envelope = tuple[Any, int, int, str, int, Any]
 
 OUTSIDE: Final = -1  # a request from outside; the envelope's sequence tells them apart

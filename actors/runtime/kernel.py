@@ -45,11 +45,11 @@ class Kernel:
     """
 
     __slots__ = (
+        "_chooser",
         "agenda",
         "audit",
         "boxes",
         "cause",
-        "chooser",
         "dead",
         "dead_count",
         "drive",
@@ -96,7 +96,7 @@ class Kernel:
         self.outside: dict[int, Any] = {}
         self.substream = substream
         self.workers = workers
-        self.chooser: Chooser | None = None
+        self._chooser: Chooser | None = None
         self.audit: AuditSink | None = None
         self.observer: Observer | None = None
         self.wake: Callable[[], None] = _nothing
@@ -104,7 +104,17 @@ class Kernel:
         self.same_thread: Callable[[], bool] = _always
         self.lifecycle = Lifecycle(self)
 
-    # -- sending ---------------------------------------------------------------------------------
+    @property
+    def chooser(self) -> Chooser | None:
+        """What decides which mailbox goes next; without one it is the order of arrival."""
+        return self._chooser
+
+    @chooser.setter
+    def chooser(self, chooser: Chooser | None) -> None:
+        self._chooser = chooser
+        self.nested = chooser is not None
+
+    # -- sending -------------------------------------------------------------------------------
 
     def tell(self, address: str, message: Any, mark: Any = 0) -> int:
         """Queue a message for an address and return its sequence.
@@ -167,28 +177,26 @@ class Kernel:
         subscriber publishes in turn is queued, so no handler is entered while it is on the stack.
         """
         topic.last = message
-        kind = type(message)
-        if self.nested or self.chooser is not None:
-            for box in topic.boxes:
-                self._conflate(box, (kind, topic.key), message)
+        topic.seen_ns = self.monotonic
+        if self.nested:
+            self._publish_queued(topic, message)
             return
-        outer, cause, sender, observer = self.running, self.cause, self.sender, self.observer
+        outer, cause, sender = self.running, self.cause, self.sender
         self.nested = True
         try:
             for box in topic.boxes:
                 if box.data or box.control or box.held or box is outer:
                     self.cause, self.sender = cause, sender
-                    self._conflate(box, (kind, topic.key), message)
+                    self._conflate(box, (type(message), topic.key), message)
                     continue
-                self.sequence = self.cause = sequence = self.sequence + 1
+                self.sequence = self.cause = self.sequence + 1
                 self.running = box
                 self.sender = box.path
-                box.last.append(message)
-                if observer is not None:
-                    observer(box, message, sequence, cause)
+                if self.observer is not None:
+                    self.observer(box, message, self.sequence, cause)
                 try:
                     try:
-                        handler = box.table[kind]  # type: ignore[index]
+                        handler = box.table[type(message)]  # type: ignore[index]
                     except KeyError:
                         raise unhandled(box, message) from None
                     handler(message)
@@ -197,6 +205,10 @@ class Kernel:
         finally:
             self.nested = False
             self.running, self.cause, self.sender = outer, cause, sender
+
+    def _publish_queued(self, topic: Topic, message: Any) -> None:
+        for box in topic.boxes:
+            self._conflate(box, (type(message), topic.key), message)
 
     def _conflate(self, box: Mailbox, key: object, message: Any) -> None:
         if box.table is None:
@@ -243,14 +255,14 @@ class Kernel:
         if waiting is not None:
             self.lifecycle.refuse_outside(waiting, address)
 
-    # -- handling --------------------------------------------------------------------------------
+    # -- handling ------------------------------------------------------------------------------
 
     def pump(self) -> bool:
         """Handle up to PUMP_MAX messages; return whether mail is left.
 
         A BaseException leaves through here; the other actors' mail stays queued for the next call.
         """
-        urgent, ready, chooser, observer = self.urgent, self.ready, self.chooser, self.observer
+        urgent, ready, chooser, observer = self.urgent, self.ready, self._chooser, self.observer
         try:
             for _ in range(PUMP_MAX):
                 if urgent:
@@ -280,13 +292,13 @@ class Kernel:
                     envelope = found
                 self.envelope = envelope
                 message = envelope[0]
-                self.cause = sequence = envelope[1]
+                self.cause = envelope[1]
                 self.sender = box.path
                 self.running = box
                 box.last.append(envelope)
                 box.delivered += 1
                 if observer is not None:
-                    observer(box, message, sequence, envelope[2])
+                    observer(box, message, envelope[1], envelope[2])
                 try:
                     try:
                         handler = box.table[type(message)]  # type: ignore[index]
@@ -356,7 +368,7 @@ class Kernel:
         self.sequence = self.cause = self.sequence + 1
         self.sender = box.path
         self.running = box
-        self.nested = outer is not None
+        self.nested = nested or outer is not None
         try:
             function(argument)
         except Exception as error:  # noqa: BLE001 - any failure ends the actor and is reported
@@ -364,7 +376,7 @@ class Kernel:
         finally:
             self.running, self.cause, self.sender, self.nested = outer, cause, sender, nested
 
-    # -- time ------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------
 
     def after(
         self, box: Mailbox, delay_ns: int, message: Any, period_ns: int = 0, request: int = 0
@@ -393,7 +405,7 @@ class Kernel:
         self.agenda.push(due_ns, action)
 
     def run_due(self) -> bool:
-        """Queue the message of one timer, or run one input, that is due; return if there was one."""
+        """Queue the message of one timer, or run one input, that is due; tell whether."""
         entry = self.agenda.pop_due(self.monotonic)
         if entry is None:
             return False
@@ -421,7 +433,7 @@ class Kernel:
         self.cause = 0
         self.sender = ""
 
-    # -- from outside ----------------------------------------------------------------------------
+    # -- from outside --------------------------------------------------------------------------
 
     def post(self, action: Callable[[], object]) -> None:
         """Run an action on the kernel's thread before its next message; thread-safe, alone here."""

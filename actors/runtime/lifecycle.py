@@ -69,14 +69,14 @@ class Lifecycle:
     __slots__ = ("_kernel", "_stop_waiters", "failures")
 
     def __init__(self, kernel: Kernel) -> None:
-        """Serve one kernel. failures holds (address, exit, traceback, state) of the latest failures."""
+        """Serve one kernel; failures holds address, exit, traceback and state of the latest."""
         self._kernel = kernel
         self.failures: deque[tuple[str, Exit, str, tuple[tuple[str, str], ...]]] = deque(
             maxlen=FAILURES_MAX
         )
         self._stop_waiters: dict[str, list[Any]] = {}
 
-    # -- addresses -------------------------------------------------------------------------------
+    # -- addresses -----------------------------------------------------------------------------
 
     def path_of(self, parent: Mailbox | None, spec: ActorSpec) -> str:
         """Return the address that a child of this spec has."""
@@ -101,7 +101,7 @@ class Lifecycle:
         if box.table is None:
             raise EngineError(f"{box.path} has ended")
 
-    # -- birth -----------------------------------------------------------------------------------
+    # -- birth ---------------------------------------------------------------------------------
 
     def spawn(self, parent: Mailbox | None, spec: ActorSpec) -> str:
         """Put a new instance behind an address; its factory and on_start run as its first step.
@@ -176,7 +176,7 @@ class Lifecycle:
         if box.parent is not None:
             self._kernel.tell(box.parent.path, ChildStarted(address=box.path))
 
-    # -- orderly end -----------------------------------------------------------------------------
+    # -- orderly end ---------------------------------------------------------------------------
 
     def request_stop(self, address: str) -> None:
         """Ask the instance behind an address to stop; nothing happens if there is none."""
@@ -235,7 +235,7 @@ class Lifecycle:
         error = pykka.ActorDeadError(f"{address} not found")
         future.set_exception((type(error), error, None))
 
-    # -- failure ---------------------------------------------------------------------------------
+    # -- failure -------------------------------------------------------------------------------
 
     def fail(self, box: Mailbox, error: Exception, place: FailurePlace, message: Any) -> None:
         """End an instance because of an exception, after its failure hook, and report it.
@@ -251,7 +251,7 @@ class Lifecycle:
                 actor = box.context.actor
             self.ended_badly(box, autopsy(actor, error, place, message))
         elif not box.busy:
-            run_step(self._kernel, box, None, lambda: _raise(error), place)
+            run_step(self._kernel, box, None, lambda: _raise(error), place, message)
 
     def ended_badly(self, box: Mailbox, report: Report) -> None:
         """Keep a report and end the instance it is about."""
@@ -259,7 +259,7 @@ class Lifecycle:
         self.end(box, report.exit)
 
     def overflowed(self, box: Mailbox, message: Any) -> None:
-        """Fail an actor whose mailbox was full, as its next step; at once if its thread is stuck."""
+        """Fail an actor whose mailbox was full, as its next step, or now if its thread is stuck."""
         name = type(message).__name__
         if box.busy:
             error = MailboxOverflowError(f"{box.path}: full, and its thread inside a handler")
@@ -351,7 +351,7 @@ class Lifecycle:
         if type(message) not in _INTERNAL and type(mark) is not Timer:
             self._kernel.bury(box.path, sequence, sender, message, reason)
 
-    # -- watching --------------------------------------------------------------------------------
+    # -- watching ------------------------------------------------------------------------------
 
     def watch(self, watcher: Mailbox, address: str) -> None:
         """Tell a watcher when the instance behind an address ends."""

@@ -32,7 +32,8 @@ SWITCH_INTERVAL_S = 0.0001
 class LoopRuntime:
     """Runs a tree of actors on the running asyncio loop.
 
-    Construct it inside the loop. now_ns follows the clock given, which may run faster than real time.
+    Construct it inside the loop. now_ns follows the clock given, which may run faster than real
+    time.
     """
 
     def __init__(self, substream: Substream, clock: Clock) -> None:
@@ -122,7 +123,7 @@ class LoopRuntime:
         for path in sorted(self.kernel.boxes, key=len):
             self.kernel.lifecycle.kill(path)
 
-    # -- the pump --------------------------------------------------------------------------------
+    # -- the pump ------------------------------------------------------------------------------
 
     def _wake(self) -> None:
         # A thread may finish its last step after the loop is gone.
@@ -137,8 +138,8 @@ class LoopRuntime:
     def _turn(self) -> None:
         """Take in what came from outside, what is due, and one batch of mail.
 
-        What no actor answers for (a BaseException, an input of nobody) leaves to asyncio's exception
-        handler; the next turn goes on.
+        What no actor answers for (a BaseException, an input of nobody) leaves to asyncio's
+        exception handler; the next turn goes on.
         """
         if self._closed:
             return

@@ -104,7 +104,7 @@ class Mailbox:
         self.held = True
         self.failing = False
         self.life = Life.VACANT
-        self.last: deque[Any] = deque(maxlen=LAST_MAX)
+        self.last: deque[Envelope] = deque(maxlen=LAST_MAX)
         self.incarnation = 0
         self.parent: Mailbox | None = None
         self.children: list[Mailbox] = []

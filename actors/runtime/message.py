@@ -19,8 +19,8 @@ JOURNALLED = 2
 class Message(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What actors exchange: scalars, enums, Decimals, tuples and other frozen values.
 
-    flags is CONTROL (delivered ahead of data; never for fills or acknowledgements), JOURNALLED (kept
-    in the journal with sequence and cause), both, or PLAIN.
+    flags is CONTROL (delivered ahead of data; never for fills or acknowledgements), JOURNALLED
+    (kept in the journal with sequence and cause), both, or PLAIN.
     """
 
     flags: ClassVar[int] = PLAIN

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.runtime.autopsy import autopsy
-from actors.runtime.threadcontext import ThreadContext
 from actors.runtime.envelope import place_of
 from actors.runtime.mailbox import Life
 from actors.runtime.ref import in_worker
 from actors.runtime.system import FailurePlace, StopRequested
+from actors.runtime.threadcontext import ThreadContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hand_over", "run_step"]
 
+
 def hand_over(kernel: Kernel, box: Mailbox, table: Table) -> Callable[[Any], None]:
     """Return the handler that the kernel sees: it runs the actor's own one on its thread."""
 
@@ -35,7 +36,8 @@ def hand_over(kernel: Kernel, box: Mailbox, table: Table) -> Callable[[Any], Non
         if type(message) is StopRequested:
             box.life = Life.STOPPING
         handler = table[type(message)]
-        run_step(kernel, box, envelope, lambda: handler(message), place_of(envelope))
+        step = lambda: handler(message)  # noqa: E731 - two words
+        run_step(kernel, box, envelope, step, place_of(envelope), message)
 
     return to_thread
 
@@ -46,14 +48,17 @@ def run_step(
     envelope: Envelope | None,
     step: Callable[[], object],
     place: FailurePlace,
+    message: Any = None,
 ) -> None:
-    """Run a step on the thread of an actor that has no other step under way."""
+    """Run a step on the thread of an actor that has no other step under way.
+
+    envelope is what the step handles, if anything; message is what a failure is blamed on.
+    """
     worker, context = box.worker, box.context
     assert worker is not None
     assert isinstance(context, ThreadContext)
     context.begin(envelope)
     box.busy = True
-    message = None if envelope is None else envelope[0]
 
     def job() -> None:
         in_worker.set(True)

@@ -9,7 +9,16 @@ if TYPE_CHECKING:
 
     from actors.runtime.mailbox import Mailbox
 
-__all__ = ["AuditSink", "Chooser", "Clock", "Observer", "Random", "Substream", "Worker", "WorkerPool"]
+__all__ = [
+    "AuditSink",
+    "Chooser",
+    "Clock",
+    "Observer",
+    "Random",
+    "Substream",
+    "Worker",
+    "WorkerPool",
+]
 
 
 class Clock(Protocol):

@@ -1,7 +1,8 @@
 """The simulated runtime: the same kernel under virtual time, single-threaded and repeatable.
 
-Time moves only between cascades: whatever is queued is handled before the next timer, input or market
-event. Events of market sources run in a tight loop that looks at the agenda before each of them.
+Time moves only between cascades: whatever is queued is handled before the next timer, input or
+market event. Events of market sources run in a tight loop that looks at the agenda before each of
+them.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class MarketSource(Protocol):
         """Return the UTC ns of the next event, or None at the end."""
 
     def pump(self, limit_ns: int) -> int:
-        """Publish every event with time <= limit_ns, setting the time before each; return how many."""
+        """Publish every event with time <= limit_ns, setting the time before each; count them."""
 
 
 class SimulatedRuntime:
@@ -45,7 +46,7 @@ class SimulatedRuntime:
     def __init__(
         self, substream: Substream, start_ns: int = 0, chooser: Chooser | None = None
     ) -> None:
-        """Start the clock at start_ns UTC; without a chooser, mail is handled in order of arrival."""
+        """Start the clock at start_ns UTC; without a chooser, mail is handled as it arrives."""
         self.kernel = Kernel(substream)
         self.kernel.chooser = chooser
         self.kernel.now = start_ns
@@ -140,7 +141,7 @@ class SimulatedRuntime:
         self.settle()
 
     def ask(self, address: str, message: Any, timeout_ns: int = 10_000_000_000) -> Any:
-        """Send a request from outside and run until its reply; time moves no further than the limit.
+        """Send a request from outside and run until its reply, for timeout_ns at most.
 
         Raises: EngineError when no reply came; pykka.ActorDeadError when nobody is there.
         """

@@ -53,7 +53,7 @@ class FlattenScope(StrEnum):
 
 
 class RunsOn(StrEnum):
-    """Where an actor's handlers run: on the kernel's thread, or on one of its own for blocking work."""
+    """Where an actor's handlers run: on the kernel's thread, or on its own to block."""
 
     LOOP = "loop"
     THREAD = "thread"
@@ -85,8 +85,8 @@ class ActorSpec(msgspec.Struct, frozen=True):
 class ChildSpec(ActorSpec, frozen=True):
     """How a supervisor keeps one child.
 
-    shutdown_ns limits how long the child may take to stop; None waits for ever and is required for a
-    child that is a supervisor itself, because a limit would leak its children.
+    shutdown_ns limits how long the child may take to stop; None waits for ever and is required
+    for a child that is a supervisor itself, because a limit would leak its children.
     """
 
     restart: Restart = Restart.PERMANENT
@@ -110,7 +110,7 @@ class ChildSpec(ActorSpec, frozen=True):
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """How long to wait before the n-th restart in a row: first * factor^(n-1), at most max, plus jitter.
+    """How long to wait before the n-th restart in a row: first * factor^(n-1), plus jitter.
 
     jitter is the largest fraction added, drawn from the supervisor's own random stream; the count
     begins again when a period passes without a failure.

@@ -40,7 +40,7 @@ def within_budget(restarts: tuple[int, ...], now_ns: int, period_ns: int) -> tup
     return tuple(time for time in restarts if time >= now_ns - period_ns)
 
 
-def decide(  # noqa: PLR0913 - the whole input of one decision
+def decide(
     spec: SupervisorSpec,
     failed: ChildSpec,
     kind: ExitKind,
@@ -50,8 +50,8 @@ def decide(  # noqa: PLR0913 - the whole input of one decision
 ) -> Decision:
     """Return what to do about a child that ended by itself.
 
-    running are the ids of the other children that are up or starting, in start order. A violation is
-    never restarted into. More than spec.intensity restarts within the period escalate.
+    running are the ids of the other children that are up or starting, in start order. A violation
+    is never restarted into. More than spec.intensity restarts within the period escalate.
     """
     bad = kind is not ExitKind.NORMAL
     if kind is ExitKind.VIOLATION:
@@ -71,9 +71,7 @@ def decide(  # noqa: PLR0913 - the whole input of one decision
     temporary = {child.id for child in spec.children if child.restart is Restart.TEMPORARY}
     stop = tuple(id_ for id_ in reversed(affected) if id_ in running)
     start = tuple(
-        id_
-        for id_ in affected
-        if id_ == failed.id or (id_ in running and id_ not in temporary)
+        id_ for id_ in affected if id_ == failed.id or (id_ in running and id_ not in temporary)
     )
     return Decision(Verdict.RESTART, stop=stop, start=start, restarts=counted)
 

@@ -1,7 +1,8 @@
 """The supervisor: starts children left to right, stops them right to left, restarts by its spec.
 
-It works off one list of steps at a time (stop a child, wait, start a child), each ended by a message,
-so that it never blocks and a stuck child holds up nobody for longer than its shutdown limit.
+It works off one list of steps at a time (stop a child, wait, start a child), each ended by a
+message, so that it never blocks and a stuck child holds up nobody for longer than its shutdown
+limit.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Supervisor(Actor):
         """Report to the root; the root overrides this to act."""
         self.context.tell(ROOT, lost)
 
-    # -- what children report --------------------------------------------------------------------
+    # -- what children report ------------------------------------------------------------------
 
     @handles(ChildStarted)
     def child_started(self, message: ChildStarted) -> None:
@@ -170,7 +171,7 @@ class Supervisor(Actor):
         self._stop = deque(id_ for id_ in reversed(order) if id_ in stopping)
         self._start = deque(id_ for id_ in order if id_ in starting)
 
-    # -- the steps -------------------------------------------------------------------------------
+    # -- the steps -----------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Take the next step unless one is under way: stops first, then the wait, then starts."""

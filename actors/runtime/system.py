@@ -45,7 +45,7 @@ class FailurePlace(StrEnum):
 
 
 class Exit(Message, kw_only=True):
-    """How and why an actor ended, without addresses of memory or files, so that it can be traced."""
+    """How and why an actor ended, without memory addresses or files, so that it can be traced."""
 
     kind: ExitKind
     reason: str = ""
@@ -109,7 +109,7 @@ class MessageRefused(Message, kw_only=True):
 
 
 class RequestTimedOut(Message, kw_only=True):
-    """No reply came by the deadline; the request may still be carried out, so never just repeat it."""
+    """No reply came by the deadline; the request may still be carried out: never just repeat it."""
 
     address: str
     message: str
@@ -125,8 +125,9 @@ class InspectQuery(Message, kw_only=True):
 class InspectReply(Message, kw_only=True):
     """What an actor looks like between two messages.
 
-    state: public attributes as text; timers: (due in ns on the monotonic clock, message type); last:
-    (sequence, message type, sender) of the latest messages, oldest first; counters: name and value.
+    state: public attributes as text; timers: (due in ns on the monotonic clock, message type);
+    last: (sequence, message type, sender) of the latest messages, oldest first; counters: name
+    and value.
     """
 
     flags = CONTROL

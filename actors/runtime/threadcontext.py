@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.runtime import requests
 from actors.runtime.context import Context, Deferred
 from actors.runtime.errors import EngineError
 
@@ -86,6 +87,12 @@ class ThreadContext(Context):
         if envelope is None:
             raise EngineError(f"{self.path}: there is no message to reply to")
         return Deferred(self, envelope)
+
+    def request(self, address: str, message: Any, timeout_ns: int) -> int:
+        """Send a request when the handler is done, under the number that is returned now."""
+        kernel, box, number = self._kernel, self._box, next(self._box.requests)
+        self.effects.append(lambda: requests.ask(kernel, box, number, address, message, timeout_ns))
+        return number
 
     def after(self, delay_ns: int, message: Any) -> Timer:
         """Start the delay when the handler is done; the handle works at once."""

@@ -18,9 +18,9 @@ CANCELLED_MIN = 64
 class Timer:
     """A message that an actor sends itself later; cancelling holds even if it is already queued.
 
-    due_ns is on the monotonic clock; period_ns is 0 for a single shot; queued says that the message
-    waits in the mailbox, where each timer has at most one; answered, that the reply that a deadline is
-    for does.
+    due_ns is on the monotonic clock; period_ns is 0 for a single shot; queued says that the
+    message waits in the mailbox, where each timer has at most one; answered, that the reply that
+    a deadline is for does.
     """
 
     __slots__ = (
@@ -64,8 +64,8 @@ class Timer:
 class Agenda:
     """What is due when, in order of due time and then of creation.
 
-    Cancelled timers are swept out when they are the larger part, so that the heap is bounded by what
-    is wanted.
+    Cancelled timers are swept out when they are the larger part, so that the heap is bounded by
+    what is wanted.
     """
 
     __slots__ = ("cancelled", "heap", "number")

@@ -23,8 +23,7 @@ class RateBudget:
     def take(self, monotonic_ns: int, *, lowers_risk: bool) -> bool:
         """Spend one token and return True, or return False when none may be spent on this."""
         tokens = self.tokens + (monotonic_ns - self._time_ns) * self._per_ns
-        if tokens > self._burst:
-            tokens = self._burst
+        tokens = min(tokens, self._burst)
         self._time_ns = monotonic_ns
         self.tokens = tokens
         if tokens - 1.0 < (0.0 if lowers_risk else self._reserve):

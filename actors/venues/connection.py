@@ -1,25 +1,21 @@
 """VenueConnection: one account at one venue, from socket to order state.
 
     DISCONNECTED --connect--> CONNECTING --session up--> SYNCING --reconciled--> LIVE
-         ^                        |                         ^  |                  |
-         '------ session gone ----'------ timeout ----------'--'---- gap, stale --> DEGRADED --> SYNCING
+         ^                        |                      ^    ^                   |
+         '------ session gone ----'                      |    '---- DEGRADED <----' gap, stale
+         '---------------- no answer in time ------------'
 
-LIVE only after open orders, positions, balances and fills since the cursor agree with the venue. Only
-LIVE takes new risk; orders that reduce are handed over while DEGRADED as well.
+LIVE only after open orders, positions, balances and fills since the cursor agree with the venue.
+Only LIVE takes new risk; orders that reduce are handed over while DEGRADED as well.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from actors.messages.market import (
-    BarClosed,
-    FundingSettled,
-    MarkUpdated,
-    QuoteUpdated,
-    TradePrinted,
-)
+from actors.addresses import RISK, position_address
+from actors.messages.market import QuoteUpdated, topic_key
 from actors.messages.orders import (
     CancelAll,
     CancelOrder,
@@ -49,34 +45,22 @@ from actors.ports import Frame, Gateway, GatewaySink, MarketEvent, Transport
 from actors.runtime import Actor, Message, Timer, Topic, handles
 from actors.venues.budget import RateBudget
 from actors.venues.desk import MS_NS, OrderDesk
+from actors.venues.inlet import Inlet
 from domain.authority import Approval, FlattenPermit, Gate, TradingState
 from domain.client_ids import is_ours
 from domain.orders import Order, OrderType, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from actors.messages.venue import VenueOrder
-    from actors.runtime.context import Context
     from actors.settings import VenueSettings
 
-__all__ = ["TOPIC_PREFIXES", "Inlet", "VenueConnection", "position_address"]
+__all__ = ["VenueConnection"]
 
-TOPIC_PREFIXES = {
-    QuoteUpdated: "quote",
-    TradePrinted: "trade",
-    BarClosed: "bar",
-    MarkUpdated: "mark",
-    FundingSettled: "funding",
-}
 _State = ConnectionState
 ZERO = Decimal(0)
-
-
-def position_address(instrument: str) -> str:
-    """Return the address of the one owner of an instrument's position."""
-    venue, _, symbol = instrument.partition(":")
-    return f"/positions/{venue}/main/{symbol}"
 
 
 class _Sweep(Message, kw_only=True):
@@ -107,52 +91,18 @@ class _Wake(Message, kw_only=True):
     token: int
 
 
-class Inlet:
-    """Where a transport delivers to an actor: each call is one input of the run."""
-
-    __slots__ = ("_context", "_disconnected", "_received", "_up", "open")
-
-    def __init__(
-        self,
-        context: Context,
-        up: Callable[[None], None],
-        received: Callable[[Frame], None],
-        disconnected: Callable[[str], None],
-    ) -> None:
-        """Deliver into the functions of an actor; nothing after ``open`` was set to False."""
-        self._context = context
-        self._up = up
-        self._received = received
-        self._disconnected = disconnected
-        self.open = True
-
-    def connected(self) -> None:
-        """Deliver that the session is up."""
-        if self.open:
-            self._context.enter(self._up, None)
-
-    def received(self, frame: Frame) -> None:
-        """Deliver a frame."""
-        if self.open:
-            self._context.enter(self._received, frame)
-
-    def disconnected(self, reason: str) -> None:
-        """Deliver that the session is gone."""
-        if self.open:
-            self._context.enter(self._disconnected, reason)
-
-
 class VenueConnection(Actor):
     """Owns the session, the order states and the rate budget of one account at one venue.
 
     Receives: SubmitOrder, CancelOrder, CancelAll, ResolveOrder, OrdersQuery, PositionQuery,
     EpochRaised, and the venue's frames. Sends: OrderUpdated and OrderRefused to owners and risk,
-    OrderFilled, FundingPaid and PositionReported to positions, VenueStateChanged
-    to its listeners, AccountReported to its account listeners, GatewayProblem to risk. When it fails: orders live on at the venue; the
-    next instance cancels what it does not know and resolves what owners ask about.
+    OrderFilled, FundingPaid and PositionReported to positions, VenueStateChanged to its
+    listeners, AccountReported to its account listeners, GatewayProblem to risk. When it fails:
+    orders live on at the venue; the next instance cancels what it does not know and resolves what
+    owners ask about.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it is joined from
+    def __init__(
         self,
         *,
         venue: str,
@@ -164,7 +114,7 @@ class VenueConnection(Actor):
         deployment: int,
         listeners: tuple[str, ...],
         account_listeners: tuple[str, ...],
-        risk: str = "/risk",
+        risk: str = RISK,
     ) -> None:
         """Join a gateway and a transport; nothing is sent before on_start."""
         super().__init__()
@@ -209,12 +159,12 @@ class VenueConnection(Actor):
             ("epoch", str(self._approvals.epoch)),
         )
 
-    # -- session ---------------------------------------------------------------------------------
+    # -- session -------------------------------------------------------------------------------
 
     def on_start(self) -> None:
         """Connect."""
         for key in self._instruments:
-            self._quotes[key] = self.context.topic(f"quote:{key}")
+            self._quotes[key] = self.context.topic(topic_key(QuoteUpdated, key))
         if self._settings.quote_age_ms_max:
             self.context.every(self._settings.quote_age_ms_max * MS_NS, _CheckFeeds())
         self.context.every(self._settings.resync_ms * MS_NS, _Resync())
@@ -226,10 +176,15 @@ class VenueConnection(Actor):
             self._inlet.open = False
         self._transport.close()
 
-    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """Close the session, so that the next instance begins with a fresh one."""
         self.on_stop()
-        self._announce(_State.DISCONNECTED, f"{exception_type.__name__}: {exception_value}")
+        self._announce(_State.DISCONNECTED, f"{type(exception_value).__name__}: {exception_value}")
 
     def _connect(self) -> None:
         if self._inlet is not None:
@@ -263,7 +218,7 @@ class VenueConnection(Actor):
         """Let the gateway do its heartbeat."""
         self._gateway.woken(message.token, self.context.now)
 
-    # -- what the gateway puts out (GatewaySink) ---------------------------------------------------
+    # -- what the gateway puts out (GatewaySink) -----------------------------------------------
 
     def send(self, frame: Frame) -> None:
         """Put a frame on the wire."""
@@ -285,8 +240,7 @@ class VenueConnection(Actor):
         key = (type(event), event.instrument)
         topic = self._topics.get(key)
         if topic is None:
-            name = f"{TOPIC_PREFIXES[type(event)]}:{event.instrument}"
-            topic = self._topics[key] = self.context.topic(name)
+            topic = self._topics[key] = self.context.topic(topic_key(type(event), event.instrument))
         return topic
 
     def emit(self, event: GatewayEvent) -> None:
@@ -338,7 +292,7 @@ class VenueConnection(Actor):
                 self._move(_State.DEGRADED, problem.detail)
             self._synchronise(problem.detail)
 
-    # -- reconciliation --------------------------------------------------------------------------
+    # -- reconciliation ------------------------------------------------------------------------
 
     def _synchronise(self, reason: str) -> None:
         if self.connection in (_State.DISCONNECTED, _State.CONNECTING) and reason != "session up":
@@ -462,7 +416,7 @@ class VenueConnection(Actor):
         for listener in self._listeners:
             self.context.tell(listener, changed)
 
-    # -- orders ----------------------------------------------------------------------------------
+    # -- orders --------------------------------------------------------------------------------
 
     @handles(SubmitOrder)
     def submit(self, message: SubmitOrder) -> None:

@@ -1,7 +1,8 @@
 """The order desk of a venue connection: hands orders over, follows them, and finds out lost fates.
 
-An order is never sent twice. One whose fate is not known is UNKNOWN until the venue says what became
-of it; "not found" is an answer only after the order's expiry plus the allowed clock skew, and twice.
+An order is never sent twice. One whose fate is not known is UNKNOWN until the venue says what
+became of it; "not found" is an answer only after the order's expiry plus the allowed clock skew,
+and twice.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FINISH_EVENTS = {
 
 
 class OrderDesk:
-    """Owns the ledger of one venue's orders; every change is told to the order's owner and to risk."""
+    """Owns the ledger of one venue's orders; tells each change to owner and risk."""
 
     def __init__(
         self, context: Context, settings: VenueSettings, gateway: Gateway, risk: str
@@ -49,7 +50,7 @@ class OrderDesk:
         self.ledger = Ledger()
         self.fills_wanted = False
 
-    # -- out -------------------------------------------------------------------------------------
+    # -- out -----------------------------------------------------------------------------------
 
     def submit(self, authority: Approval | FlattenPermit) -> None:
         """Send an order whose authority has just been redeemed."""
@@ -76,12 +77,12 @@ class OrderDesk:
             self._gateway.cancel(client_id, instrument, self._context.now)
 
     def cancel_where(self, instrument: str, *, keep_reducing: bool) -> None:
-        """Cancel the live orders of an instrument (all if empty), but for reduce-only ones if told so."""
+        """Cancel the live orders of an instrument, of all if empty."""
         for tracked in self.ledger.of_instrument(instrument):
             if not (keep_reducing and tracked.order.reduce_only):
                 self.cancel(tracked.order.client_id, tracked.order.instrument, "cancelled by risk")
 
-    # -- in --------------------------------------------------------------------------------------
+    # -- in ------------------------------------------------------------------------------------
 
     def acknowledged(self, event: OrderAcknowledged) -> None:
         """Note that the venue holds an order."""
@@ -140,7 +141,7 @@ class OrderDesk:
         self._context.tell(order.owner, updated)
         self._context.tell(self._risk, updated)
 
-    # -- unknown fates ---------------------------------------------------------------------------
+    # -- unknown fates -------------------------------------------------------------------------
 
     def lose(self, tracked: Tracked, reason: str) -> None:
         """Mark an order UNKNOWN: it may live, be filled, or never have arrived."""

@@ -23,14 +23,14 @@ def seconds(text: str) -> float:
 
 
 def instant_ns(text: str) -> int:
-    """Return the UTC ns of ``2020-03-12`` or ``2020-03-12T09:00``, read as UTC where it does not say.
+    """Return the UTC ns of ``2020-03-12`` or ``2020-03-12T09:00``; UTC unless it says otherwise.
 
     Raises: ValueError.
     """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"a time is written 2020-03-12 or 2020-03-12T09:00, not {text!r}") from None
+        raise ValueError(f"a time is written like 2020-03-12T09:00, not {text!r}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * 1_000_000_000

@@ -1,4 +1,4 @@
-"""One look at a running system: the portfolio's figures, introspection replies, and recent events."""
+"""One look at a running system: the portfolio's figures, introspection, and recent events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ZERO = Decimal(0)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something worth a line: when (UTC ns), how grave (0 news, 1 look, 2 bad), and what happened."""
+    """Something worth a line: when (UTC ns), how grave (0 news, 1 look, 2 bad), and what."""
 
     utc_ns: int
     level: int

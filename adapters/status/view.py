@@ -47,9 +47,7 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", expand=True, box=None)
     for column in columns:
         numeric = column.startswith(">")
-        table.add_column(
-            column.lstrip(">"), justify="right" if numeric else "left", no_wrap=True
-        )
+        table.add_column(column.lstrip(">"), justify="right" if numeric else "left", no_wrap=True)
     return table
 
 
@@ -77,25 +75,41 @@ def _head(snapshot: Snapshot) -> RenderableType:
         f"  fees {money(report.fees)}  funding {signed(report.funding)}  "
         f"drawdown {percent(report.drawdown)} (max {percent(report.max_drawdown)})",
     )
-    return Panel(Group(line, figures), border_style="dim")
+    exposed, away = report.exposed, report.unreachable
+    last = Text(
+        f"exposed {exposed.count} times, p50 {milliseconds(exposed.p50)}, "
+        f"p99 {milliseconds(exposed.p99)}, max {milliseconds(exposed.max)}, "
+        f"at most {money(report.max_notional)}"
+    )
+    if away.max:
+        last.append(f"; unreachable max {milliseconds(away.max)}", style="yellow")
+    return Panel(Group(line, figures, last), border_style="dim")
 
 
 def _pairs(snapshot: Snapshot) -> Table:
     table = _table(
-        "Pairs", "pair", "phase", "main", "hedge", ">net", ">target", ">exposed now",
-        ">p99", ">max", ">pnl",
+        "Pairs",
+        "pair",
+        "phase",
+        "main",
+        "hedge",
+        ">net",
+        ">target",
+        ">exposed now",
+        ">bound",
+        ">times",
+        ">pnl",
     )
-    exposed = snapshot.portfolio.exposed
     reports = {report.pair: report for report in snapshot.portfolio.pairs}
-    for index, pair in enumerate(snapshot.config.pairs):
+    for pair in snapshot.config.pairs:
         report = reports.get(pair.name)
         table.add_row(
             pair.name,
             _phase(report),
             *_legs(snapshot, pair),
             _exposed_now(snapshot, pair),
-            milliseconds(exposed.p99) if index == 0 and exposed.count else "",
-            milliseconds(exposed.maximum) if index == 0 and exposed.count else "",
+            f"{pair.exposed_ms_max:,} ms",
+            str(report.exposures if report else 0),
             _profit(report.pnl if report else None),
         )
     return table
@@ -130,8 +144,17 @@ def _exposed_now(snapshot: Snapshot, pair: PairSettings) -> Text:
 
 def _positions(snapshot: Snapshot) -> Table:
     table = _table(
-        "Positions", "instrument", ">quantity", ">entry", ">mark", ">unrealised", ">fees",
-        ">funding", ">pnl", ">fills", "",
+        "Positions",
+        "instrument",
+        ">quantity",
+        ">entry",
+        ">mark",
+        ">unrealised",
+        ">fees",
+        ">funding",
+        ">pnl",
+        ">fills",
+        "",
     )
     for leg in snapshot.portfolio.legs:
         table.add_row(
@@ -196,7 +219,6 @@ def _tree(snapshot: Snapshot) -> RenderableType:
 def _events(snapshot: Snapshot) -> Table:
     table = _table("Events", "time", "what")
     for event in snapshot.events:
-        table.add_row(
-            Text(clock(event.utc_ns)[11:], style="dim"), Text(event.text, style=_LEVELS[event.level])
-        )
+        time = Text(clock(event.utc_ns)[11:], style="dim")
+        table.add_row(time, Text(event.text, style=_LEVELS[event.level]))
     return table

@@ -21,6 +21,7 @@ from domain.authority import (
 )
 from domain.errors import DomainError, InvariantError
 from domain.orders import Order, OrderType, Side, TimeInForce
+from domain.value import Value
 from tests.domain.examples import make_order
 
 KEY = b"the key of this test"
@@ -123,6 +124,21 @@ def test_p1_another_mint_has_no_authority() -> None:
     assert Gate(OTHER_KEY).redeem(approval(), 0) is GateRefusal.FORGED
     borrowed = msgspec.structs.replace(approval(), seal=permit().seal)
     assert Gate(KEY).redeem(borrowed, 0) is GateRefusal.FORGED
+
+
+def test_p1_a_look_alike_has_no_authority() -> None:
+    """P1: the same fields and a good seal in a value of another type do not pass."""
+
+    class LookAlike(Value, kw_only=True):
+        order: Order
+        number: int
+        epoch: int
+        book_sequence: int
+        expires_ns: int
+        seal: bytes
+
+    copy = LookAlike(**msgspec.structs.asdict(approval()))
+    assert Gate(KEY).redeem(copy, 0) is GateRefusal.FORGED  # type: ignore[arg-type]
 
 
 def test_p1_an_approval_does_not_outlive_its_epoch_but_a_permit_does() -> None:

@@ -143,6 +143,16 @@ def test_a_common_lot_is_the_least_that_both_venues_take(
     assert not factors
 
 
+@pytest.mark.parametrize(
+    ("main_lot", "hedge_lot", "ratio"),
+    [("0", "1", "1"), ("1", "-1", "1"), ("1E-20", "1E+20", "0.7")],
+)
+def test_lots_without_a_common_one_are_refused(main_lot: str, hedge_lot: str, ratio: str) -> None:
+    """A lot of nothing, or a common lot beyond exact arithmetic, is no answer."""
+    with pytest.raises(DomainError):
+        hedging.common_lot(D(main_lot), D(hedge_lot), D(ratio))
+
+
 @PROPERTY
 @given(
     st.integers(-200_000, 200_000).filter(bool),

@@ -1,0 +1,1 @@
+"""Indicators: TA-Lib's functions, one bar at a time."""

@@ -1,0 +1,1 @@
+"""Where simulated markets come from: recorded candles and feeds, or a seeded generator."""
