@@ -5,7 +5,7 @@ Subclasses repeat ``kw_only=True``, which msgspec does not inherit.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, dataclass_transform
 
 import msgspec
 
@@ -16,6 +16,7 @@ CONTROL = 1
 JOURNALLED = 2
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Message(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What actors exchange: scalars, enums, Decimals, tuples and other frozen values.
 

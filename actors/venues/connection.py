@@ -178,9 +178,9 @@ class VenueConnection(Actor):
 
     def on_failure(
         self,
-        exception_type: type[BaseException] | None,
+        exception_type: type[BaseException] | None,  # noqa: ARG002
         exception_value: BaseException | None,
-        traceback: TracebackType | None,
+        traceback: TracebackType | None,  # noqa: ARG002
     ) -> None:
         """Close the session, so that the next instance begins with a fresh one."""
         self.on_stop()

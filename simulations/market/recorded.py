@@ -284,7 +284,7 @@ def _steps(times: Integers, findings: Findings) -> int:
     steps = [later - earlier for earlier, later in pairwise(times.tolist())]
     if not steps:
         return 0
-    usual = Counter(steps).most_common(1)[0][0]
+    usual: int = Counter(steps).most_common(1)[0][0]
     for start_ns, step in zip(times.tolist(), steps, strict=False):
         if step > usual:
             findings.add(IssueKind.GAP, start_ns, max(round(step / usual) - 1, 1))

@@ -1,0 +1,1 @@
+"""Tests of the trading actors: promises by number, and the parts they are made of."""

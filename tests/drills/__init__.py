@@ -1,0 +1,1 @@
+"""Failure drills: the production actors on two simulated venues, one thing broken per drill."""
