@@ -76,6 +76,8 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     margin ratios are maintenance margin over a venue's equity; at reduce a pair keeps margin_keep
     of its size, at flatten its scope is closed. drawdown_* are fractions of peak equity.
+    problems are unusable frames and rate-limit refusals; a clock step is UTC moving against the
+    monotonic clock.
     """
 
     limits: RiskLimits = RiskLimits()
@@ -87,6 +89,8 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drawdown_reduce: Decimal = Decimal("0.15")
     drawdown_halt: Decimal = Decimal("0.25")
     rejects_in_a_row_max: int = 10
+    problems_per_minute_max: int = 60
+    clock_step_ms_max: int = 1_000
     recover_ms_max: int = 30_000
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
-from actors.portfolio.portfolio import Portfolio
 
 from actors.flatten.flattener import Flattener
 from actors.hedges.pair import HedgePair
 from actors.journal.audit import AuditBuffer
 from actors.journal.journal import Journal
 from actors.journal.store import EmergencyLog, JournalStore, RunHeader
+from actors.messages.portfolio import PortfolioReply
+from actors.portfolio.portfolio import Portfolio
 from actors.ports import Transport
 from actors.positions.position import Position
 from actors.risk.supervisor import RiskSupervisor
@@ -32,6 +33,7 @@ from actors.runtime import (
 from actors.runtime.specs import SECOND_NS
 from actors.venues.connection import VenueConnection
 from config.plugins import Plugins, VenueParts
+from config.report import FinalReport
 from config.schema import Config, VenueTable
 from domain.client_ids import ClientIdScheme
 from domain.instruments import Instrument, split_key
@@ -60,8 +62,8 @@ class Keys(msgspec.Struct, frozen=True):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the tree's factories join: venue parts by name, keys, ids, the journal's ends.
 
-    transport returns a session by venue name and role (trade, flatten), one and the same at each
-    restart of its user.
+    transport returns a session by venue name and role (trade, flatten), a new one at each restart
+    of its user; on_report takes the final figures.
     """
 
     venues: dict[str, VenueParts]
@@ -73,6 +75,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     header: RunHeader
     emergency: EmergencyLog | None
     plugins: Plugins
+    on_report: Callable[[PortfolioReply], None]
 
 
 Factory = Callable[[Config, Parts], Actor]
@@ -156,6 +159,7 @@ def tree(config: Config, parts: Parts | None) -> SupervisorSpec:
             ),
         ),
         child("portfolio", _portfolio),
+        child("report", _report, shutdown_ns=10 * SECOND_NS),
     )
     return SupervisorSpec(
         children=children,
@@ -294,6 +298,10 @@ def _portfolio(config: Config, _: Parts) -> Actor:
         sample_ms=config.portfolio.sample_ms,
         points_max=config.portfolio.points_max,
     )
+
+
+def _report(_: Config, parts: Parts) -> Actor:
+    return FinalReport(parts.on_report)
 
 
 # -- showing it -----------------------------------------------------------------------------------

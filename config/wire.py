@@ -14,6 +14,7 @@ import msgspec
 
 from actors.journal.audit import AuditBuffer
 from actors.journal.store import EmergencyLog, JournalStore, RunHeader
+from actors.messages.portfolio import PortfolioReply
 from actors.ports import Transport
 from actors.runtime import ActorSpec, Kernel
 from actors.runtime.ports import Substream
@@ -41,6 +42,12 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Any
     parts: Parts
     root: ActorSpec
+    reports: list[PortfolioReply]
+
+    @property
+    def report(self) -> PortfolioReply | None:
+        """The final figures, once the tree has stopped in order."""
+        return self.reports[-1] if self.reports else None
 
     def start(self) -> None:
         """Begin to start the tree; its children come up in order."""
@@ -108,6 +115,7 @@ def assemble(
         built: Transport = plugin.build(venues[venue].endpoint, table.account, role)
         return built
 
+    reports: list[PortfolioReply] = []
     parts = Parts(
         venues=venues,
         transport=transport,
@@ -118,5 +126,7 @@ def assemble(
         header=header or RunHeader(seeds=(seed,)),
         emergency=emergency,
         plugins=plugins,
+        on_report=reports.append,
     )
-    return System(config=config, runtime=runtime, parts=parts, root=root_spec(config, parts))
+    root = root_spec(config, parts)
+    return System(config=config, runtime=runtime, parts=parts, root=root, reports=reports)

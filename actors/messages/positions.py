@@ -21,7 +21,9 @@ class PositionChanged(Message, kw_only=True):
 
     Units: quantity signed in base units; entry in quote (None when flat); realised, fees (paid) and
     funding (received) are running totals in settlement currency. confirmed is False while the
-    owner is recovering or disagrees with the venue: such a figure must not carry new risk.
+    owner is recovering or disagrees with the venue: such a figure must not carry new risk. fill_id
+    is the fill that made the change, empty for other changes; last_id the latest fill or payment
+    that is booked, from which a new owner goes on.
     """
 
     flags = JOURNALLED
@@ -36,12 +38,17 @@ class PositionChanged(Message, kw_only=True):
     confirmed: bool
     venue_time_ns: int
     fill_id: str = ""
+    last_id: str = ""
 
 
 class PositionQuery(Message, kw_only=True):
-    """Ask the venue connection for the venue's own figure of an instrument, freshly read."""
+    """Ask a venue connection for the venue's own figure, or a position for its book.
+
+    With after_id the connection first repeats every fill and payment that came after that one.
+    """
 
     instrument: str
+    after_id: str = ""
 
 
 class PositionReported(Message, kw_only=True):

@@ -23,6 +23,7 @@ __all__ = [
     "VenueOrder",
     "VenuePosition",
     "VenueStateChanged",
+    "flat_position",
 ]
 
 
@@ -180,3 +181,16 @@ GatewayEvent = (
     | FundingPaid
     | GatewayProblem
 )
+
+
+def flat_position(instrument: str) -> VenuePosition:
+    """Return what a venue means by not listing an instrument."""
+    return VenuePosition(
+        instrument=instrument,
+        quantity=Decimal(0),
+        entry=None,
+        mark=Decimal(0),
+        margin=Decimal(0),
+        maintenance=Decimal(0),
+        liquidation_price=None,
+    )

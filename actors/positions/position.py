@@ -64,6 +64,7 @@ class Position(Actor):
         self._listeners = listeners
         self._fills: OrderedDict[str, None] = OrderedDict()
         self._payments: OrderedDict[str, None] = OrderedDict()
+        self._last_id = ""
         self._doubt: Decimal | None = None
         self._recorded = False
 
@@ -84,16 +85,17 @@ class Position(Actor):
         self.context.request(
             self._journal, RecordQuery(instrument=self._instrument.key), RECORD_TIMEOUT_NS
         )
-        self.context.tell(self._venue, PositionQuery(instrument=self._instrument.key))
 
     @handles(RecordReply)
     def recorded(self, message: RecordReply) -> None:
         """Take over the totals of an earlier instance; fills seen since then are added to them."""
         record = message.position
-        if self._recorded or record is None or self._fills:
-            self._recorded = True
+        if self._recorded:
             return
         self._recorded = True
+        if record is None or self._last_id:
+            self._ask_venue("")
+            return
         self.book = Book(
             instrument=self.book.instrument,
             kind=self.book.kind,
@@ -105,14 +107,20 @@ class Position(Actor):
             funding=record.funding,
         )
         self.venue_time_ns = record.venue_time_ns
-        if record.fill_id:
-            self._fills[record.fill_id] = None
+        self._last_id = record.last_id
         self._announce("")
+        self._ask_venue(record.last_id)
+
+    def _ask_venue(self, after_id: str) -> None:
+        key = self._instrument.key
+        self.context.tell(self._venue, PositionQuery(instrument=key, after_id=after_id))
 
     @handles(RequestTimedOut)
     def record_missing(self, _: RequestTimedOut) -> None:
         """Go on without the journal: the venue's figure decides, totals start at zero."""
-        self._recorded = True
+        if not self._recorded:
+            self._recorded = True
+            self._ask_venue("")
 
     @handles(OrderFilled)
     def filled(self, message: OrderFilled) -> None:
@@ -122,6 +130,7 @@ class Position(Actor):
         if fill.fill_id in fills:
             return
         fills[fill.fill_id] = None
+        self._last_id = fill.fill_id
         if len(fills) > FILLS_MAX:
             fills.popitem(last=False)
         self.book = apply_fill(self.book, fill.signed_quantity, fill.price, fill.fee)
@@ -135,6 +144,7 @@ class Position(Actor):
         if message.payment_id in self._payments:
             return
         self._payments[message.payment_id] = None
+        self._last_id = message.payment_id
         if len(self._payments) > PAYMENTS_MAX:
             self._payments.popitem(last=False)
         self.book = apply_funding(self.book, message.amount)
@@ -157,7 +167,7 @@ class Position(Actor):
             self._announce("")
         if self._doubt != venue:
             self._doubt = venue
-            self.context.tell(self._venue, PositionQuery(instrument=self._instrument.key))
+            self._ask_venue("")
             return
         self._correct(message)
 
@@ -217,4 +227,5 @@ class Position(Actor):
             confirmed=self.confirmed,
             venue_time_ns=self.venue_time_ns,
             fill_id=fill_id,
+            last_id=self._last_id,
         )

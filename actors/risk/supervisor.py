@@ -6,6 +6,7 @@ epoch, so that approvals on their way are refused where they arrive.
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 __all__ = ["RiskSupervisor"]
 
 MS_NS = 1_000_000
+MINUTE_NS = 60_000 * MS_NS
 EPOCHS_PER_INCARNATION = 1_000_000
 RETRY_NS = 500 * MS_NS
 ORDER_OF_STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
@@ -120,7 +122,8 @@ class RiskSupervisor(Actor):
         )
         self._closing: dict[str, str] = {}
         self._rejects = 0
-        self._bad_input = 0
+        self._problems: deque[int] = deque()
+        self._clock_offset_ns = self.context.now - self.context.monotonic
         self._waiting = {*self._venues}
         self._state_known = False
         self._begun_ns = 0
@@ -204,6 +207,7 @@ class RiskSupervisor(Actor):
     def propose(self, message: ProposeOrder) -> None:
         """Approve exactly this order or refuse it with a reason."""
         order = message.order
+        self._check_clock()
         refusal = self._refusal(order)
         if refusal is not None:
             self._refuse(order, *refusal)
@@ -294,9 +298,27 @@ class RiskSupervisor(Actor):
 
     @handles(GatewayProblem)
     def problem(self, message: GatewayProblem) -> None:
-        """Take no new risk after a mass cancel, a liquidation or a fill that is not ours."""
+        """Take no new risk after a mass cancel, a fill that is not ours, or too much nonsense."""
         if message.kind in (ProblemKind.MASS_CANCEL, ProblemKind.UNKNOWN_FILL):
             self._trip(TradingState.REDUCING, f"{message.kind}: {message.detail}")
+        now, recent = self.context.monotonic, self._problems
+        recent.append(now)
+        while now - recent[0] > MINUTE_NS:
+            recent.popleft()
+        if len(recent) > self._settings.problems_per_minute_max:
+            recent.clear()
+            self._trip(TradingState.REDUCING, f"too many problems, last {message.kind}")
+
+    def _check_clock(self) -> None:
+        """Take no new risk after UTC moved against the monotonic clock; compare accounts."""
+        offset_ns = self.context.now - self.context.monotonic
+        step_ms = (offset_ns - self._clock_offset_ns) // MS_NS
+        if abs(step_ms) > self._settings.clock_step_ms_max:
+            self._clock_offset_ns = offset_ns
+            self._trip(TradingState.REDUCING, f"the clock stepped by {step_ms} ms")
+            for key, holding in self._book.holdings.items():
+                address = self._venues[holding.instrument.venue]
+                self.context.tell(address, PositionQuery(instrument=key))
 
     @handles(JournalPressure)
     def journal_pressure(self, message: JournalPressure) -> None:
@@ -312,6 +334,7 @@ class RiskSupervisor(Actor):
     @handles(MarkUpdated)
     def marked(self, message: MarkUpdated) -> None:
         """Watch the margin of the venue whose mark moved, if anything is held there."""
+        self._check_clock()
         holding = self._book.holdings[message.instrument]
         if holding.quantity:
             self._watch_margin(holding.instrument.venue)

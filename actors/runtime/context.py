@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.runtime import requests
-from actors.runtime.errors import EngineError
+from actors.runtime.errors import EngineError, SpecError
 from actors.runtime.ref import Ref
+from actors.runtime.specs import ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +147,15 @@ class Context:
     def later(self, effect: Callable[[], object]) -> None:
         """Carry out an effect on the kernel's thread: here at once, on a thread after the step."""
         effect()
+
+    def expect_supervisor(self) -> None:
+        """Check that the spec of this actor knows that it is a supervisor.
+
+        Raises: SpecError, because a shutdown limit on a supervisor ends its children unasked.
+        """
+        spec = self._box.spec
+        if isinstance(spec, ChildSpec) and not spec.supervisor:
+            raise SpecError(f"{spec.id}.supervisor: True, because its factory makes a Supervisor")
 
     def inbox(self) -> Any:
         """Return the mailbox, for pykka's attribute of that name."""

@@ -228,12 +228,12 @@ class Kernel:
             # An actor's own timers and the replies it waits for are few, and it cannot do without.
             box.data.append((message, sequence, self.cause, self.sender, self.now, mark))
             return
-        box.dropped += 1
         if box.policy is OverflowPolicy.CONFLATE and mark == 0:
             key = (type(message), getattr(message, "instrument", ""))
             if key in box.latest or len(box.latest) < box.limit:
                 self._conflate(box, key, message)
                 return
+        box.dropped += 1
         self.bury(box.path, sequence, self.sender, message, "mailbox full")
         if box.policy is OverflowPolicy.FAIL:
             self.lifecycle.overflowed(box, message)

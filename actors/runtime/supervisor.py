@@ -56,14 +56,15 @@ class Supervisor(Actor):
     def __init__(self, spec: SupervisorSpec) -> None:
         """Take a validated spec; children start in its order."""
         super().__init__()
+        self.context.expect_supervisor()
         self.spec = spec
         self.status = {child.id: ChildStatus.DOWN for child in spec.children}
         self.restarts: tuple[int, ...] = ()
         self.attempt = 0
         self.ready = False
         self._specs = {child.id: child for child in spec.children}
-        self._stop: deque[str] = deque()
-        self._start: deque[str] = deque()
+        self._stops: deque[str] = deque()
+        self._starts: deque[str] = deque()
         self._wait_ns = 0
         self._waiting = False
         self._limit: Timer | None = None
@@ -81,7 +82,7 @@ class Supervisor(Actor):
 
     def on_start(self) -> None:
         """Begin to start the children, left to right."""
-        self._start.extend(child.id for child in self.spec.children)
+        self._starts.extend(child.id for child in self.spec.children)
         self._advance()
 
     def on_stop_requested(self) -> bool:
@@ -116,14 +117,18 @@ class Supervisor(Actor):
         self.status[id_] = ChildStatus.DOWN
         if status is ChildStatus.STOPPING:
             self._cancel_limit()
-            if message.exit.kind is ExitKind.VIOLATION:
-                self._lose(self._specs[id_], message.exit)
-            self._advance()
+        elif not self._ending:
+            self._decide(self._specs[id_], message.exit)
             return
-        if self._ending:
-            self._advance()
-            return
-        self._decide(self._specs[id_], message.exit)
+        self._note_end_in_stop(self._specs[id_], message.exit)
+        self._advance()
+
+    def _note_end_in_stop(self, child: ChildSpec, exit_: Exit) -> None:
+        """See to the scope of a child that did not stop in order and will not run again."""
+        if exit_.kind is ExitKind.VIOLATION and child.id in self._starts:
+            self._starts.remove(child.id)
+        if exit_.kind is not ExitKind.NORMAL and child.id not in self._starts:
+            self._lose(child, exit_)
 
     def _decide(self, failed: ChildSpec, exit_: Exit) -> None:
         now = self.context.monotonic
@@ -133,7 +138,7 @@ class Supervisor(Actor):
         running = tuple(
             id_
             for id_ in self._specs
-            if id_ != failed.id and (self.status[id_] in up or id_ in self._start)
+            if id_ != failed.id and (self.status[id_] in up or id_ in self._starts)
         )
         decision = decide(self.spec, failed, exit_.kind, self.restarts, now, running)
         self.restarts = decision.restarts
@@ -166,34 +171,34 @@ class Supervisor(Actor):
         """Add to the steps under way, keeping the one order of the spec."""
         order = list(self._specs)
         up = [id_ for id_ in stop if self.status[id_] is not ChildStatus.DOWN]
-        stopping = {*self._stop, *up}
-        starting = {*self._start, *start}
-        self._stop = deque(id_ for id_ in reversed(order) if id_ in stopping)
-        self._start = deque(id_ for id_ in order if id_ in starting)
+        stopping = {*self._stops, *up}
+        starting = {*self._starts, *start}
+        self._stops = deque(id_ for id_ in reversed(order) if id_ in stopping)
+        self._starts = deque(id_ for id_ in order if id_ in starting)
 
     # -- the steps -----------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Take the next step unless one is under way: stops first, then the wait, then starts."""
-        if self._waiting or ChildStatus.STOPPING in self.status.values():
+        if ChildStatus.STOPPING in self.status.values():
             return
-        while self._stop:
-            id_ = self._stop.popleft()
+        while self._stops:
+            id_ = self._stops.popleft()
             if self.status[id_] is not ChildStatus.DOWN:
                 self._stop_child(id_)
                 return
         if self._ending:
             self.context.exit(self._verdict)
             return
-        if ChildStatus.STARTING in self.status.values():
+        if self._waiting or ChildStatus.STARTING in self.status.values():
             return
-        if self._start and self._wait_ns:
+        if self._starts and self._wait_ns:
             self._waiting = True
             self.context.after(self._wait_ns, _BackoffOver())
             self._wait_ns = 0
             return
-        while self._start:
-            id_ = self._start.popleft()
+        while self._starts:
+            id_ = self._starts.popleft()
             if self.status[id_] is ChildStatus.DOWN:
                 self.status[id_] = ChildStatus.STARTING
                 self.context.spawn(self._specs[id_])
@@ -233,10 +238,10 @@ class Supervisor(Actor):
     def _shut_down(self, verdict: Exception | None) -> None:
         """Stop every child, right to left, then end: in order, or with the verdict as failure."""
         self._ending = True
-        self._verdict = verdict
+        self._verdict = self._verdict or verdict
         self._waiting = False
-        self._start.clear()
-        self._stop = deque(
+        self._starts.clear()
+        self._stops = deque(
             id_
             for id_ in reversed(self._specs)
             if self.status[id_] in (ChildStatus.UP, ChildStatus.STARTING)

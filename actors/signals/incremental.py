@@ -14,8 +14,6 @@ from actors.messages.market import BarClosed
 
 __all__ = ["Dema", "Ema", "Mom", "Roc", "Rsi", "Sma", "Tema"]
 
-_TINY = 1e-14
-
 
 class Sma:
     """Simple moving average: TA-Lib's SMA and, with matype 0, MA."""
@@ -112,12 +110,13 @@ class Tema:
 class Rsi:
     """Relative strength index with Wilder's smoothing; 0 where nothing moved."""
 
-    __slots__ = ("_gain", "_left", "_loss", "_period", "_previous", "lookback")
+    __slots__ = ("_gain", "_kept", "_left", "_loss", "_previous", "_share", "lookback")
 
     def __init__(self, timeperiod: int) -> None:
         """Compare gains with losses over this period."""
         self.lookback = timeperiod
-        self._period = timeperiod
+        self._kept = timeperiod - 1
+        self._share = 1.0 / timeperiod
         self._left = timeperiod
         self._gain = 0.0
         self._loss = 0.0
@@ -129,30 +128,23 @@ class Rsi:
         self._previous = close
         if change != change:  # noqa: PLR0124 - the first close has no change
             return nan
-        period = self._period
+        gain, loss = self._gain, self._loss
+        if not self._left:
+            gain *= self._kept
+            loss *= self._kept
+        if change < 0.0:
+            loss -= change
+        else:
+            gain += change
         if self._left:
             self._left -= 1
-            if change < 0.0:
-                self._loss -= change
-            else:
-                self._gain += change
             if self._left:
+                self._gain, self._loss = gain, loss
                 return nan
-            self._gain /= period
-            self._loss /= period
-        else:
-            loss = self._loss * (period - 1)
-            gain = self._gain * (period - 1)
-            if change < 0.0:
-                loss -= change
-            else:
-                gain += change
-            self._loss = loss / period
-            self._gain = gain / period
-        total = self._gain + self._loss
-        if -_TINY < total < _TINY:
-            return 0.0
-        return 100.0 * (self._gain / total)
+        self._gain = gain = gain * self._share
+        self._loss = loss = loss * self._share
+        total = gain + loss
+        return 100.0 * (gain / total) if total else 0.0
 
 
 class Mom:

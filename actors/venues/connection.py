@@ -11,11 +11,9 @@ Only LIVE takes new risk; orders that reduce are handed over while DEGRADED as w
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from actors.addresses import RISK, position_address
-from actors.messages.market import QuoteUpdated, topic_key
 from actors.messages.orders import (
     CancelAll,
     CancelOrder,
@@ -38,13 +36,15 @@ from actors.messages.venue import (
     OrderFinished,
     OrderLookup,
     ProblemKind,
-    VenuePosition,
     VenueStateChanged,
+    flat_position,
 )
 from actors.ports import Frame, Gateway, GatewaySink, MarketEvent, Transport
-from actors.runtime import Actor, Message, Timer, Topic, handles
+from actors.runtime import Actor, Message, Timer, handles
+from actors.venues.booked import Booked
 from actors.venues.budget import RateBudget
 from actors.venues.desk import MS_NS, OrderDesk
+from actors.venues.feeds import Feeds
 from actors.venues.inlet import Inlet
 from domain.authority import Approval, FlattenPermit, Gate, TradingState
 from domain.client_ids import is_ours
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 __all__ = ["VenueConnection"]
 
 _State = ConnectionState
-ZERO = Decimal(0)
 
 
 class _Sweep(Message, kw_only=True):
@@ -136,15 +135,15 @@ class VenueConnection(Actor):
         self._permits = Gate(permit_key)
         self._trading = TradingState.ACTIVE
         self._inlet: Inlet | None = None
-        self._topics: dict[tuple[type, str], Topic] = {}
-        self._quotes: dict[str, Topic] = {}
         self._request = 0
         self._sync_request = 0
         self._asked_ns = 0
         self._cursor_ns = 0
         self._backoff_ms = settings.reconnect_first_ms
         self._sweep: Timer | None = None
+        self._booked = Booked()
         self._instruments = tuple(item.key for item in self._gateway.instruments)
+        self._feeds = Feeds(self.context, self._instruments)
 
     def state(self) -> tuple[tuple[str, str], ...]:
         """Return the connection state, why, the live orders and the budget left."""
@@ -163,8 +162,6 @@ class VenueConnection(Actor):
 
     def on_start(self) -> None:
         """Connect."""
-        for key in self._instruments:
-            self._quotes[key] = self.context.topic(topic_key(QuoteUpdated, key))
         if self._settings.quote_age_ms_max:
             self.context.every(self._settings.quote_age_ms_max * MS_NS, _CheckFeeds())
         self.context.every(self._settings.resync_ms * MS_NS, _Resync())
@@ -230,18 +227,7 @@ class VenueConnection(Actor):
 
     def market(self, event: MarketEvent) -> None:
         """Publish market data; the last thing done with a frame."""
-        if type(event) is QuoteUpdated:
-            topic = self._quotes[event.instrument]
-        else:
-            topic = self._topic(event)
-        self.context.publish(topic, event)
-
-    def _topic(self, event: MarketEvent) -> Topic:
-        key = (type(event), event.instrument)
-        topic = self._topics.get(key)
-        if topic is None:
-            topic = self._topics[key] = self.context.topic(topic_key(type(event), event.instrument))
-        return topic
+        self._feeds.publish(event)
 
     def emit(self, event: GatewayEvent) -> None:
         """Take what the venue says of the account or the session."""
@@ -260,7 +246,7 @@ class VenueConnection(Actor):
         elif type(event) is AccountSnapshot:
             self._snapshot(event)
         elif type(event) is FundingPaid:
-            self.context.tell(position_address(event.instrument), event)
+            self._book(event.payment_id, event.instrument, event)
         elif type(event) is GatewayProblem:
             self._problem(event)
         if desk.fills_wanted:
@@ -271,7 +257,7 @@ class VenueConnection(Actor):
         if not self._desk.filled(event):
             return
         fill = event.fill
-        self.context.tell(position_address(fill.instrument), event)
+        self._book(fill.fill_id, fill.instrument, event)
         if fill.liquidation or not self._desk.ledger.knows(fill.client_id):
             detail = "liquidation" if fill.liquidation else f"order {fill.client_id} is not ours"
             self._problem(
@@ -281,6 +267,10 @@ class VenueConnection(Actor):
                     instrument=fill.instrument,
                 )
             )
+
+    def _book(self, id_: str, instrument: str, event: OrderFilled | FundingPaid) -> None:
+        self._booked.add(id_, instrument, event)
+        self.context.tell(position_address(instrument), event)
 
     def _problem(self, problem: GatewayProblem) -> None:
         self.context.tell(self._risk, problem)
@@ -335,7 +325,7 @@ class VenueConnection(Actor):
         self._compare_orders(snapshot.orders)
         listed = {position.instrument: position for position in snapshot.positions}
         for instrument in self._instruments:
-            position = listed.get(instrument) or _flat(instrument)
+            position = listed.get(instrument) or flat_position(instrument)
             self.context.tell(
                 position_address(instrument),
                 PositionReported(position=position, venue_time_ns=snapshot.venue_time_ns),
@@ -394,15 +384,10 @@ class VenueConnection(Actor):
     @handles(_CheckFeeds)
     def check_feeds(self, _: _CheckFeeds) -> None:
         """Degrade while market data is stale, recover when it is fresh."""
-        now = self.context.monotonic
         age_ns = self._settings.quote_age_ms_max * MS_NS
-        stale = [
-            key
-            for key, topic in self._quotes.items()
-            if topic.seen_ns >= 0 and now - topic.seen_ns > age_ns
-        ]
+        stale = self._feeds.stale(self.context.monotonic, age_ns)
         if stale and self.connection is _State.LIVE:
-            self._move(_State.DEGRADED, f"no fresh quote of {stale[0]}")
+            self._move(_State.DEGRADED, f"no fresh quote of {stale}")
         elif not stale and self.connection is _State.DEGRADED and not self._sync_request:
             self._synchronise("quotes are fresh again")
 
@@ -479,8 +464,11 @@ class VenueConnection(Actor):
         )
 
     @handles(PositionQuery)
-    def position_query(self, _: PositionQuery) -> None:
+    def position_query(self, message: PositionQuery) -> None:
         """Read the account afresh; the answer goes to every position of the venue."""
+        if message.after_id:
+            for event in self._booked.after(message.instrument, message.after_id):
+                self.context.tell(position_address(message.instrument), event)
         if self.connection in (_State.LIVE, _State.DEGRADED) and not self._sync_request:
             self._ask()
 
@@ -504,15 +492,3 @@ class VenueConnection(Actor):
         if self.connection in (_State.LIVE, _State.DEGRADED):
             self._desk.sweep()
         self._arm_sweep()
-
-
-def _flat(instrument: str) -> VenuePosition:
-    return VenuePosition(
-        instrument=instrument,
-        quantity=ZERO,
-        entry=None,
-        mark=ZERO,
-        margin=ZERO,
-        maintenance=ZERO,
-        liquidation_price=None,
-    )

@@ -30,17 +30,21 @@ NEWS, LOOK, BAD = 0, 1, 2
 class EventTail:
     """Passes every record on and keeps the latest ones that are worth a line.
 
-    A message told to several actors is one event.
+    A message told to several actors is one event. opened and closed count how often pairs were
+    complete, and flat again.
     """
 
-    __slots__ = ("_events", "_last", "_next", "total")
+    __slots__ = ("_events", "_last", "_next", "_open", "closed", "opened", "total")
 
     def __init__(self, following: AuditSink, events_max: int = 200) -> None:
         """Stand in front of another sink."""
         self._next = following
         self._events: deque[tuple[int, Any]] = deque(maxlen=events_max)
         self._last: dict[type, Any] = {}
+        self._open: dict[str, None] = {}
         self.total = 0
+        self.opened = 0
+        self.closed = 0
 
     def append(self, record: tuple[int, int, int, str, str, Any]) -> None:
         """Pass a record on; keep it if it is of a kind that people want to see."""
@@ -51,6 +55,16 @@ class EventTail:
             self._last[kind] = message
             self._events.append((record[2], message))
             self.total += 1
+            if kind is PairStateChanged:
+                self._count(message)
+
+    def _count(self, message: PairStateChanged) -> None:
+        if message.phase is PairPhase.HEDGED and message.pair not in self._open:
+            self._open[message.pair] = None
+            self.opened += 1
+        elif message.phase is PairPhase.FLAT and message.pair in self._open:
+            del self._open[message.pair]
+            self.closed += 1
 
     def latest(self, count: int) -> tuple[Event, ...]:
         """Return the latest events, at most count, oldest first."""

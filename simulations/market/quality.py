@@ -29,6 +29,7 @@ class IssueKind(StrEnum):
     STALE_BAR = "stale_bar"
     PARTIAL_LAST = "partial_last"
     OFF_TICK = "off_tick"
+    BELOW_TICK = "below_tick"
     JITTER = "jitter"
     IRREGULAR_INTERVAL = "irregular_interval"
     CLOCK_SHIFTED = "clock_shifted"
@@ -46,6 +47,7 @@ TREATMENTS: dict[IssueKind, Treatment] = {
     IssueKind.STALE_BAR: Treatment.KEPT,  # flat without volume: a bar, but no quotes
     IssueKind.PARTIAL_LAST: Treatment.DROPPED,  # a download's last bar may be unfinished
     IssueKind.OFF_TICK: Treatment.KEPT,  # rounded to the nearest tick
+    IssueKind.BELOW_TICK: Treatment.DROPPED,  # a price that rounds to no tick at all
     IssueKind.JITTER: Treatment.KEPT,  # a settlement stamp rounded to its minute
     IssueKind.IRREGULAR_INTERVAL: Treatment.KEPT,  # intervals come from stamps, never assumed
     IssueKind.CLOCK_SHIFTED: Treatment.KEPT,  # the recorder's clock set right

@@ -91,21 +91,20 @@ def read_candles(
     times, prices, volume = _bars(path, findings, volume=True, drop_last=drop_last)
     rows = prices.shape[0]
     keep = _valid(times, prices, findings)
-    keep &= np.isfinite(volume) & (volume >= 0)
-    times, prices, volume = times[keep], prices[keep], volume[keep]
+    measured = np.isfinite(volume) & (volume >= 0)
+    _note(findings, IssueKind.NOT_FINITE, times, keep & ~measured)
     ticks = prices / float(instrument.tick)
-    rounded = np.rint(ticks)
-    off = np.abs(ticks - rounded).max(axis=1, initial=0.0) > _OFF_GRID * np.maximum(
-        1, rounded[:, 0]
-    )
-    if off.any():
-        findings.add(IssueKind.OFF_TICK, int(times[off][0]), int(off.sum()))
-    # An instrument too coarse for early prices would round them to nothing.
-    low_enough = rounded.min(axis=1, initial=1.0) >= 1
-    times, rounded, volume = times[low_enough], rounded[low_enough], volume[low_enough]
+    with np.errstate(invalid="ignore"):
+        rounded = np.rint(ticks)
+        off = (np.abs(ticks - rounded) > _OFF_GRID * np.maximum(rounded, 1)).any(axis=1)
+        coarse = ~(rounded >= 1).all(axis=1)
+    keep &= measured
+    _note(findings, IssueKind.BELOW_TICK, times, keep & coarse)
+    keep &= ~coarse
+    _note(findings, IssueKind.OFF_TICK, times, keep & off)
+    times, rounded, volume = times[keep], rounded[keep], volume[keep]
     stale = (volume == 0) & (rounded[:, 1] == rounded[:, 2])
-    if stale.any():
-        findings.add(IssueKind.STALE_BAR, int(times[stale][0]), int(stale.sum()))
+    _note(findings, IssueKind.STALE_BAR, times, stale)
     step_ns = _steps(times, findings)
     columns = rounded.astype(np.int64)
     lots = np.rint(volume / float(instrument.lot)).astype(np.int64)
@@ -162,12 +161,9 @@ def read_funding(path: Path | tuple[Path, ...], instrument: Instrument) -> Fundi
     rates = np.concatenate([rate for _, rate in parts])
     rows = len(stamps)
     times = (stamps + _MINUTE_NS // 2) // _MINUTE_NS * _MINUTE_NS
-    jittered = times != stamps
-    if jittered.any():
-        findings.add(IssueKind.JITTER, int(times[jittered][0]), int(jittered.sum()))
+    _note(findings, IssueKind.JITTER, times, np.not_equal(times, stamps))
     finite = np.isfinite(rates)
-    if not finite.all():
-        findings.add(IssueKind.NOT_FINITE, int(times[~finite][0]), int((~finite).sum()))
+    _note(findings, IssueKind.NOT_FINITE, times, ~finite)
     keep = finite & _in_order(times, findings)
     times, rates = times[keep], rates[keep]
     step_ns = _steps(times, findings)
@@ -249,16 +245,13 @@ def _bars(
 def _valid(times: Integers, prices: Floats, findings: Findings) -> NDArray[np.bool_]:
     """Return which rows are finite, possible and in order; the rest are reported."""
     finite = np.isfinite(prices).all(axis=1) & (prices > 0).all(axis=1)
-    if not finite.all():
-        findings.add(IssueKind.NOT_FINITE, int(times[~finite][0]), int((~finite).sum()))
+    _note(findings, IssueKind.NOT_FINITE, times, ~finite)
     opened, high, low, close = prices.T
     with np.errstate(invalid="ignore"):
         possible = (
             (high >= low) & (low <= opened) & (opened <= high) & (low <= close) & (close <= high)
         )
-    impossible = finite & ~possible
-    if impossible.any():
-        findings.add(IssueKind.IMPOSSIBLE_BAR, int(times[impossible][0]), int(impossible.sum()))
+    _note(findings, IssueKind.IMPOSSIBLE_BAR, times, finite & ~possible)
     keep: NDArray[np.bool_] = finite & possible & _in_order(times, findings)
     return keep
 
@@ -269,14 +262,15 @@ def _in_order(times: Integers, findings: Findings) -> NDArray[np.bool_]:
         return np.ones(0, dtype=np.bool_)
     highest = np.maximum.accumulate(times)
     before = np.concatenate([times[:1] - 1, highest[:-1]])
-    duplicate = times == before
-    early = times < before
-    if duplicate.any():
-        findings.add(IssueKind.DUPLICATE, int(times[duplicate][0]), int(duplicate.sum()))
-    if early.any():
-        findings.add(IssueKind.OUT_OF_ORDER, int(times[early][0]), int(early.sum()))
+    _note(findings, IssueKind.DUPLICATE, times, np.equal(times, before))
+    _note(findings, IssueKind.OUT_OF_ORDER, times, np.less(times, before))
     keep: NDArray[np.bool_] = times > before
     return keep
+
+
+def _note(findings: Findings, kind: IssueKind, times: Integers, where: NDArray[np.bool_]) -> None:
+    if where.any():
+        findings.add(kind, int(times[where][0]), int(where.sum()))
 
 
 def _steps(times: Integers, findings: Findings) -> int:

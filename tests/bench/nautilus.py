@@ -15,7 +15,7 @@ from typing import Any
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig
-from nautilus_trader.execution import StaticLatencyModel
+from nautilus_trader.execution import MakerTakerFeeModel, StaticLatencyModel
 from nautilus_trader.indicators import ExponentialMovingAverage
 from nautilus_trader.model import (
     AccountType,
@@ -59,6 +59,7 @@ def engine_of(data: list[Any], strategies: list[Strategy], latency_ns: int = 0) 
         account_type=AccountType.MARGIN,
         starting_balances=[Money(100_000_000.0, Currency.from_str("USDT"))],
         default_leverage=Decimal(20),
+        fee_model=MakerTakerFeeModel(Decimal("0.0002"), Decimal("0.0005")),
         latency_model=StaticLatencyModel(base_latency_nanos=latency_ns) if latency_ns else None,
     )
     engine.add_instrument(instrument())

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.authority import TradingState
@@ -67,6 +67,13 @@ def test_p1_a_sound_order_has_consent() -> None:
     assert check({"price": D(980)}) is None
     assert check(context={"open_orders": 2, "orders_last_minute": 9}) is None
     assert check(context={"realised_today": D("-99.99")}) is None
+    assert check({"quantity": D(3)}, {"quantity": D(3)}) is None
+    assert check({"quantity": D(3)}, instrument={"quantity_min": D(3)}) is None
+    assert check({"quantity": D(3)}, instrument={"quantity_max": D(3)}) is None
+    assert check(context={"gross_notional": D(11_900)}) is None
+    assert check(context={"gross_notional": D(9900), "equity": D(5000)}) is None
+    assert check(context={"available_margin": D("50.05")}) is None
+    assert check(context={"bid": D(1000), "ask": D(1000)}) is None
 
 
 REFUSALS: list[tuple[RefusalReason, Changes, Changes]] = [
@@ -311,6 +318,8 @@ def test_what_reduces_a_position_does_so_whatever_else_fills(
 
 
 @PROPERTY
+@example(Side.BUY, D(2), D(-1), D(0), D(0))
+@example(Side.SELL, D(2), D(1), D(0), D(0))
 @given(st.sampled_from(list(Side)), positive, small, reserved, reserved)
 def test_what_reduces_the_net_does_so_whatever_else_fills(
     side: Side, quantity: Decimal, error: Decimal, buys: Decimal, sells: Decimal

@@ -71,6 +71,18 @@ def test_a_foreign_form_is_not_ours(text: str) -> None:
         parse(text)
 
 
+def test_every_field_has_its_own_width() -> None:
+    """32, 24, 24 and 8 bits: one more is refused."""
+    top = ClientIdScheme(deployment=2**32 - 1, incarnation=2**24 - 1)
+    assert top.issuer(2**24 - 1, 255).next() == f"0x{'f' * 22}0000000001"
+    with pytest.raises(DomainError, match="incarnation"):
+        ClientIdScheme(deployment=0, incarnation=2**24)
+    with pytest.raises(DomainError, match="owner"):
+        top.issuer(2**24)
+    with pytest.raises(DomainError, match="leg"):
+        top.issuer(0, 256)
+
+
 @pytest.mark.parametrize("number", [-1, 2**32])
 def test_numbers_that_do_not_fit_are_refused(number: int) -> None:
     """Nothing is cut to fit its field."""

@@ -145,7 +145,7 @@ def test_a_common_lot_is_the_least_that_both_venues_take(
 
 @pytest.mark.parametrize(
     ("main_lot", "hedge_lot", "ratio"),
-    [("0", "1", "1"), ("1", "-1", "1"), ("1E-20", "1E+20", "0.7")],
+    [("0", "1", "1"), ("1", "-1", "1"), (f"1.{3:033}", f"1.{7:033}", "1")],
 )
 def test_lots_without_a_common_one_are_refused(main_lot: str, hedge_lot: str, ratio: str) -> None:
     """A lot of nothing, or a common lot beyond exact arithmetic, is no answer."""

@@ -148,6 +148,10 @@ def test_a_lone_cross_position_is_liquidated_like_an_isolated_one() -> None:
         maintenance_rate=D("0.01"),
         deduction=D("0.5"),
     )
+    other = CrossPosition(
+        quantity=D(1), entry=D(10), mark=D(10), maintenance_rate=D("0.5"), deduction=D(4)
+    )
+    assert liquidation_price_cross(D(51), [own, other], 0) == alone
     winning = CrossPosition(quantity=D(-1), entry=D(100), mark=D(80), maintenance_rate=D("0.01"))
     assert liquidation_price_cross(D(50), [winning, own], 1) < alone
 
@@ -196,6 +200,13 @@ def test_an_instrument_chooses_the_form_of_its_contract() -> None:
     assert liquidation_price(quanto, **terms) == liquidation_price_tiered(
         tiers=TIERS, quantity=D(-10), entry=D(100), margin=D(50)
     )
+    coin = {"notional_usd": D(100_000), "entry": D(100), "margin_coin": D(50)}
+    plain = liquidation_price_inverse(**coin, maintenance_rate=D("0.01"))
+    tiered = liquidation_price_inverse(**coin, maintenance_rate=D("0.01"), deduction=D(250))
+    assert plain is not None
+    assert tiered is not None
+    assert tiered * (50 + D(1000)) == D(101_000) - 250
+    assert tiered < plain
     assert liquidation_price(inverse, **terms) == liquidation_price_inverse(
         notional_usd=D(-100_000),
         entry=D(100),

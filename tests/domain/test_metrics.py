@@ -110,6 +110,13 @@ def test_a_ratio_without_variation_is_undefined(changes: list[float]) -> None:
     assert sortino_ratio(changes) is None
 
 
+def test_two_returns_are_enough_and_a_steady_loss_is_a_downside() -> None:
+    """Two different returns vary; losing the same each time has no volatility but a downside."""
+    assert sharpe_ratio([0.0, 0.2], periods_per_year=1) == pytest.approx(0.5**0.5)
+    assert sharpe_ratio([-0.1] * 5) is None
+    assert sortino_ratio([-0.1] * 5, periods_per_year=1) == pytest.approx(-1)
+
+
 def test_returns_start_from_equity_above_zero() -> None:
     """Returns are simple ones; a ruined account has none."""
     assert returns([D(100), D(110), D(99)]) == pytest.approx([0.1, -0.1])

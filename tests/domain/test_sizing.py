@@ -91,6 +91,7 @@ def test_a_part_of_the_capital_buys_its_leverage() -> None:
     """A tenth of 10,000 at 5x buys 5,000 worth."""
     terms = {"balance": D(10_000), "fraction": D("0.1"), "leverage": D(5), "entry": D(100)}
     assert sizing.size_by_capital(**terms) == 50
+    assert sizing.size_by_capital(**(terms | {"fraction": D(1)})) == 500
     for name, value in (("fraction", D("1.1")), ("fraction", D(0)), ("entry", D(0))):
         with pytest.raises(DomainError):
             sizing.size_by_capital(**(terms | {name: value}))
