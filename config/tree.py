@@ -26,6 +26,7 @@ from actors.runtime import (
     Backoff,
     ChildSpec,
     FlattenScope,
+    OverflowPolicy,
     Strategy,
     Supervisor,
     SupervisorSpec,
@@ -116,7 +117,12 @@ def tree(config: Config, parts: Parts | None) -> SupervisorSpec:
             return factory(config, parts)
 
         return ChildSpec(
-            id=name, factory=build, scope=scope, scope_key=key, shutdown_ns=shutdown_ns
+            id=name,
+            factory=build,
+            overflow=OverflowPolicy.FAIL,  # who cannot keep up with its mail cannot trade
+            scope=scope,
+            scope_key=key,
+            shutdown_ns=shutdown_ns,
         )
 
     every = FlattenScope.ALL
@@ -247,7 +253,7 @@ def _venue(venue: VenueTable) -> Factory:
             permit_key=parts.keys.permit,
             deployment=config.deployment.number,
             listeners=(*here, "/flatten", RISK, PORTFOLIO),
-            account_listeners=(RISK, PORTFOLIO),
+            account_listeners=(*here, RISK, PORTFOLIO),
         )
 
     return build

@@ -50,8 +50,8 @@ class SimulatedOptions(msgspec.Struct, frozen=True):
     tiers of Binance. leverage is the account's, as far as the tiers allow. entry_ms is the way of
     an order to the exchange, response_ms the way back, feed_ms that of market data; each gets a
     random excess of jitter_ms on average. quote_ms is how often a generated market quotes. Of a
-    recorded market, spread_bps is the full spread around each price, basis_bps a constant shift of
-    it at this venue, and depth_usd what rests at the best price. switch_ms is the dead-man's
+    recorded market, half_spread_ticks is the way from its price to bid and to ask here, and
+    depth_share what rests at each, as a share of the volume per minute. switch_ms is the dead-man's
     switch, 0 for off.
     """
 
@@ -68,9 +68,8 @@ class SimulatedOptions(msgspec.Struct, frozen=True):
     feed_ms: int = 0
     jitter_ms: int = 0
     quote_ms: int = 500
-    spread_bps: float = 1.0
-    basis_bps: float = 0.0
-    depth_usd: Decimal = Decimal(500_000)
+    half_spread_ticks: int = 1
+    depth_share: float = 0.05
     depth_levels: int = 10
     heartbeat_ms: int = 5_000
     switch_ms: int = 15_000
@@ -83,13 +82,19 @@ def check(options: SimulatedOptions) -> list[tuple[str, str]]:
 
 
 def _own(options: SimulatedOptions) -> Iterator[tuple[str, str]]:
-    for name in ("deposit_usd", "leverage", "depth_usd"):
+    for name in ("deposit_usd", "leverage", "depth_share"):
         if getattr(options, name) <= 0:
             yield name, f"must be above 0, is {getattr(options, name)}"
-    for name in ("entry_ms", "response_ms", "feed_ms", "jitter_ms", "switch_ms", "spread_bps"):
+    for name in ("entry_ms", "response_ms", "feed_ms", "jitter_ms", "switch_ms"):
         if getattr(options, name) < 0:
             yield name, f"must be at least 0, is {getattr(options, name)}"
-    for name in ("quote_ms", "heartbeat_ms", "orders_per_second", "depth_levels"):
+    for name in (
+        "quote_ms",
+        "heartbeat_ms",
+        "orders_per_second",
+        "depth_levels",
+        "half_spread_ticks",
+    ):
         if getattr(options, name) < 1:
             yield name, f"must be at least 1, is {getattr(options, name)}"
     for name in ("maker_fee", "taker_fee", "liquidation_fee"):

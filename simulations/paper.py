@@ -22,7 +22,7 @@ def paper_clock(settings: ClockSettings) -> MonotonicClock:
 
 
 def not_for_paper(config: Config) -> list[str]:
-    """Return why a config cannot trade on paper: venues that are not simulated, or lack a market."""
+    """Return why a config cannot trade on paper: what is not simulated, or lacks a market."""
     found = []
     for venue in config.venues:
         options = config.options[venue.name]

@@ -30,8 +30,8 @@ _STATES = {
 _WARM = Decimal("0.3")
 
 
-def render(snapshot: Snapshot) -> RenderableType:
-    """Return the whole status: head, pairs, positions, venues and tree, events."""
+def render(snapshot: Snapshot, note: str = "") -> RenderableType:
+    """Return the whole status: head, pairs, positions, venues and tree, events, and a note."""
     return Group(
         _head(snapshot),
         _pairs(snapshot),
@@ -39,6 +39,7 @@ def render(snapshot: Snapshot) -> RenderableType:
         _venues(snapshot),
         _tree(snapshot),
         _events(snapshot),
+        Text(note, style="bold yellow"),
     )
 
 

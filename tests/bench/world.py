@@ -88,13 +88,7 @@ class World:
             self.runtime.kernel.audit = self.audit
         self.venue.publish_quote(_first_quote())
         self.mark(Decimal(30_000))
-        root = RootSupervisor(
-            spec=self._spec(),
-            mint_key=PERMIT_KEY,
-            scopes=ScopeMap((KEY,), ()),
-            settings=FlattenSettings(),
-        )
-        self.runtime.spawn(ActorSpec("root", lambda: root))
+        self.runtime.spawn(ActorSpec("root", self._root))
         self.runtime.advance(SECOND_NS // 200)
         self.check()
 
@@ -122,6 +116,14 @@ class World:
         source = ChunkSource(series, {"alpha": self.venue}, self.runtime.set_time)
         self.runtime.add_source(source)
         self.runtime.run_until(until_ns)
+
+    def _root(self) -> RootSupervisor:
+        return RootSupervisor(
+            spec=self._spec(),
+            mint_key=PERMIT_KEY,
+            scopes=ScopeMap((KEY,), ()),
+            settings=FlattenSettings(),
+        )
 
     def _spec(self) -> SupervisorSpec:
         options = self.options

@@ -131,7 +131,7 @@ class World:
         settings = journal or JournalSettings()
         self.audit = AuditBuffer(queue_max=settings.queue_max)
         self.kernel.audit = self.audit
-        self._sequence = 0
+        self._quotes: dict[str, int] = {}
         self._flatten = flatten or FlattenSettings()
         self._venue = venue or VenueSettings()
         self._risk = risk or RiskSettings(limits=LIMITS)
@@ -139,7 +139,9 @@ class World:
         self._list_venues(latency_ns)
         self.runtime.spawn(self._root(strategy=strategy))
         self._quote_all()
+        self.stopping = False
         self.run(1)
+        self.ready_sequence = self.kernel.sequence
 
     # -- the market ------------------------------------------------------------------------------
 
@@ -156,7 +158,6 @@ class World:
     def quote(self, key: str, *, spread_ticks: int = 1, lots: int | None = None) -> None:
         """Publish one quote around the coin's price."""
         instrument = self.instruments[key]
-        self._sequence += 1
         middle = int(self.price[instrument.base] / instrument.tick)
         size = self.lots if lots is None else lots
         self.venues[instrument.venue].publish_quote(
@@ -172,9 +173,8 @@ class World:
         )
 
     def _count(self, key: str) -> int:
-        counts = self.witness.quotes
-        counts[key] = counts.get(key, 0) + 1
-        return counts[key]
+        self._quotes[key] = self._quotes.get(key, 0) + 1
+        return self._quotes[key]
 
     def mark(self, key: str, price: Decimal | None = None) -> None:
         """Publish the mark, the coin's price unless given."""
@@ -355,6 +355,7 @@ class World:
 
     def stop(self) -> None:
         """Ask for an orderly stop."""
+        self.stopping = True
         self.kernel.lifecycle.request_stop("/")
         self.runtime.settle()
 

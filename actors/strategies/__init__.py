@@ -1,0 +1,1 @@
+"""Strategies: what turns market data into signals for pairs."""
