@@ -128,6 +128,7 @@ def tree(config: Config, parts: Parts | None) -> SupervisorSpec:
     every = FlattenScope.ALL
     children = (
         child("journal", _journal, every, shutdown_ns=JOURNAL_STOP_NS),
+        child("portfolio", _portfolio),
         child("flatten", _flattener),
         child("risk", _risk, every),
         _group(
@@ -164,7 +165,6 @@ def tree(config: Config, parts: Parts | None) -> SupervisorSpec:
                 for index, strategy in enumerate(config.strategies)
             ),
         ),
-        child("portfolio", _portfolio),
         child("report", _report, shutdown_ns=10 * SECOND_NS),
     )
     return SupervisorSpec(
@@ -233,8 +233,12 @@ def _risk(config: Config, parts: Parts) -> Actor:
         approval_key=parts.keys.approval,
         instruments=config.instruments,
         pairs=config.pairs,
-        strategies=tuple(f"/strategies/{strategy.name}" for strategy in config.strategies),
+        strategies=_strategies(config),
     )
+
+
+def _strategies(config: Config) -> tuple[str, ...]:
+    return tuple(f"/strategies/{strategy.name}" for strategy in config.strategies)
 
 
 def _venue(venue: VenueTable) -> Factory:
@@ -301,6 +305,7 @@ def _portfolio(config: Config, _: Parts) -> Actor:
     return Portfolio(
         pairs=config.pairs,
         instruments=config.instruments,
+        sources=("/journal", *_strategies(config)),
         sample_ms=config.portfolio.sample_ms,
         points_max=config.portfolio.points_max,
     )

@@ -20,6 +20,7 @@ from simulations.market.generator import GeneratorSpec
 __all__ = ["AssetTable", "SimulatedOptions", "check", "generator_specs", "latency", "listings"]
 
 MS_NS = 1_000_000
+SECOND_NS = 1_000 * MS_NS
 PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3_000), "SOL": Decimal(150)}
 
 
@@ -49,7 +50,8 @@ class SimulatedOptions(msgspec.Struct, frozen=True):
     the data of `keel backtest`. coins are listed as perpetuals in USDT with the steps and margin
     tiers of Binance. leverage is the account's, as far as the tiers allow. entry_ms is the way of
     an order to the exchange, response_ms the way back, feed_ms that of market data; each gets a
-    random excess of jitter_ms on average. quote_ms is how often a generated market quotes. Of a
+    random excess of jitter_ms on average. quote_ms is how often a generated market quotes, and
+    bar_s how long its candles last. Of a
     recorded market, half_spread_ticks is the way from its price to bid and to ask here, and
     depth_share what rests at each, as a share of the volume per minute. switch_ms is the dead-man's
     switch, 0 for off.
@@ -68,6 +70,7 @@ class SimulatedOptions(msgspec.Struct, frozen=True):
     feed_ms: int = 0
     jitter_ms: int = 0
     quote_ms: int = 500
+    bar_s: int = 60
     half_spread_ticks: int = 1
     depth_share: float = 0.05
     depth_levels: int = 10
@@ -115,6 +118,14 @@ def _own(options: SimulatedOptions) -> Iterator[tuple[str, str]]:
 
 
 _SECOND_MS = 1_000
+_COUNTS = (
+    "quote_ms",
+    "bar_s",
+    "heartbeat_ms",
+    "orders_per_second",
+    "depth_levels",
+    "half_spread_ticks",
+)
 
 
 def _assets(options: SimulatedOptions) -> Iterator[tuple[str, str]]:
@@ -122,7 +133,7 @@ def _assets(options: SimulatedOptions) -> Iterator[tuple[str, str]]:
         if asset.base not in options.coins:
             yield "assets", f'"{asset.base}" is not in coins'
         try:
-            _spec(asset, options.quote_ms)
+            _spec(asset, options)
         except DomainError as error:
             yield "assets", f"{asset.base}: {error}"
 
@@ -150,12 +161,12 @@ def generator_specs(options: SimulatedOptions) -> dict[str, GeneratorSpec]:
     """Return how each coin behaves, stated or by default."""
     stated = {asset.base: asset for asset in options.assets}
     return {
-        coin: _spec(stated.get(coin, AssetTable(base=coin, price=PRICES[coin])), options.quote_ms)
+        coin: _spec(stated.get(coin, AssetTable(base=coin, price=PRICES[coin])), options)
         for coin in options.coins
     }
 
 
-def _spec(asset: AssetTable, quote_ms: int) -> GeneratorSpec:
+def _spec(asset: AssetTable, options: SimulatedOptions) -> GeneratorSpec:
     return GeneratorSpec(
         price=asset.price,
         volatility_year=asset.volatility_year,
@@ -164,7 +175,7 @@ def _spec(asset: AssetTable, quote_ms: int) -> GeneratorSpec:
         spread_bps=asset.spread_bps,
         basis_bps=asset.basis_bps,
         depth_quote=asset.depth_usd,
-        step_ns=quote_ms * MS_NS,
+        step_ns=options.quote_ms * MS_NS,
     )
 
 

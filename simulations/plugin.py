@@ -14,11 +14,12 @@ from config.plugins import VenueBuild, VenueParts
 from domain.instruments import Instrument
 from domain.orders import OrderType, TimeInForce
 from simulations import options as table
+from simulations.bars import with_bars
 from simulations.exchange.exchange import Exchange
 from simulations.gateway import SimulatedGateway
 from simulations.market.chunks import ChunkSource
 from simulations.market.generator import GeneratorSpec, MarketGenerator
-from simulations.options import MS_NS, SimulatedOptions
+from simulations.options import MS_NS, SECOND_NS, SimulatedOptions
 from simulations.transport import MemoryTransport
 from simulations.venue import SimulatedVenue
 
@@ -106,8 +107,8 @@ def _attach(build: VenueBuild, options: SimulatedOptions, venue: SimulatedVenue)
     generator = MarketGenerator(
         build.instruments, specs, Random(f"{build.seed}-market"), build.world.now_ns
     )
-    source = ChunkSource(generator.series(), {build.venue: venue}, build.world.set_time)
-    build.world.add_source(source)
+    series = with_bars(generator.series(), options.bar_s * SECOND_NS)
+    build.world.add_source(ChunkSource(series, {build.venue: venue}, build.world.set_time))
 
 
 class _Memory:

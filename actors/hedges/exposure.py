@@ -39,9 +39,19 @@ class ExposureMeter:
         self.delta_error_max = ZERO
 
     def update(
-        self, now_ns: int, error: Decimal, tolerance: Decimal, price: Decimal, *, reachable: bool
+        self,
+        now_ns: int,
+        error: Decimal,
+        tolerance: Decimal,
+        price: Decimal,
+        *,
+        reachable: bool,
+        age_ns: int = 0,
     ) -> bool:
-        """Take a new state of the pair; return True when an episode has just ended."""
+        """Take a new state of the pair; return True when an episode has just ended.
+
+        age_ns is how long the state has lasted unseen: an episode that begins began so much earlier.
+        """
         exposed = abs(error) > tolerance
         if self.open:
             self._pass(now_ns)
@@ -49,8 +59,9 @@ class ExposureMeter:
         if exposed:
             if not self.open:
                 self.open = True
-                self.started_ns = self._since_ns = now_ns
-                self.exposed_ns = self.unreachable_ns = 0
+                self.started_ns = now_ns - age_ns
+                self._since_ns = now_ns
+                self.exposed_ns, self.unreachable_ns = age_ns, 0
                 self.notional_max = self.delta_error_max = ZERO
             self.delta_error_max = max(self.delta_error_max, abs(error))
             self.notional_max = max(self.notional_max, abs(error) * price)

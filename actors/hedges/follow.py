@@ -60,8 +60,11 @@ class Follower:
         """Return how long the pair has been exposed while a venue that could help answered."""
         return self.meter.exposed_now_ns(self._context.monotonic)
 
-    def measure(self) -> None:
-        """Note the present error; tell the portfolio when an episode of exposure has ended."""
+    def measure(self, age_ns: int = 0) -> None:
+        """Note the present error; tell the portfolio when an episode of exposure has ended.
+
+        age_ns is how long the legs have stood like this before anybody looked.
+        """
         main, hedge, meter = self.main, self.hedge, self.meter
         ended = meter.update(
             self._context.monotonic,
@@ -69,6 +72,7 @@ class Follower:
             self._share(self._settings.tolerance),
             main.touch(buy=True) or ZERO,
             reachable=hedge.reachable or (bool(main.quantity) and main.reachable),
+            age_ns=age_ns,
         )
         if ended:
             self._context.tell(

@@ -45,6 +45,7 @@ class Leg:
         "retry_ns",
         "sent_ns",
         "venue",
+        "venue_time_ns",
     )
 
     def __init__(self, instrument: Instrument, issuer: ClientIdIssuer, quote: Topic) -> None:
@@ -62,6 +63,7 @@ class Leg:
         self.expected: Decimal | None = None
         self.sent_ns = 0
         self.retry_ns = 0
+        self.venue_time_ns = 0
 
     @property
     def reachable(self) -> bool:
@@ -83,6 +85,7 @@ class Leg:
         """Take a new figure of the position."""
         self.quantity = message.quantity
         self.confirmed = message.confirmed
+        self.venue_time_ns = message.venue_time_ns
         if self.expected is not None and self.quantity == self.expected:
             self.expected = None
 

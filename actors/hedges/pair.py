@@ -85,7 +85,8 @@ class HedgePair(Actor):
     ) -> None:
         """Own a pair of instruments; nothing is sent before recovery is complete."""
         super().__init__()
-        owner = owner_number(self.context.path)
+        # Ids of an instance that replaces a failed one must differ from that one's.
+        owner = owner_number(f"{self.context.path}#{self.context.incarnation}")
         topic = self.context.topic
         self.settings = settings
         self.main = Leg(main, client_ids.issuer(owner, 0), topic(topic_key(QuoteUpdated, main.key)))
@@ -153,6 +154,9 @@ class HedgePair(Actor):
             self.target = main
             self._entered_ns = self.context.monotonic
             self._move(PairPhase.ENTERING, "completing what was begun")
+        # The legs stand as they are since their latest fill, whoever was there to see it.
+        latest_ns = max(self.main.venue_time_ns, self.hedge.venue_time_ns)
+        self.follow.measure(max(0, self.context.now - latest_ns))
         self._work()
 
     @handles(LeaseTaken)

@@ -36,24 +36,25 @@ class AuditBuffer:
 
     At most queue_max records are held. Whoever attaches is called at the first waiting record, at
     chunk_max, at half of the queue, and at each record beyond 90 %; it is called in the middle of a
-    send, so it may only send or start a timer. ``each`` asks for a call at every record.
+    send, so it may only send. ``each`` asks for a call at every record. run is the number of the
+    run that the records belong to, once a store has given it one.
     """
 
     __slots__ = (
         "_chunk_max",
         "_confirmed",
         "_digest",
-        "_first",
         "_flight",
-        "_full",
         "_half",
         "_limit",
         "_mark",
+        "_notice",
         "_ring",
         "_waiting",
         "each",
         "last_sequence",
         "queue_max",
+        "run",
     )
 
     def __init__(self, *, queue_max: int = 100_000, digest: bool = False) -> None:
@@ -68,11 +69,11 @@ class AuditBuffer:
         self._confirmed = 0
         self._digest = DecisionDigest() if digest else None
         self._chunk_max = NEVER
-        self._first: Callable[[], None] = _nothing
-        self._full: Callable[[], None] = _nothing
+        self._notice: Callable[[], None] = _nothing
         self._mark = 1
         self.each = False
         self.last_sequence = 0
+        self.run = 0
 
     # -- the kernel's side -----------------------------------------------------------------------
 
@@ -88,13 +89,9 @@ class AuditBuffer:
         if held > self._limit or self._ring.count:
             self._ring.keep(waiting.pop())
             self._mark = 0
-            self._full()
-            return
-        self._mark = self._next_mark()
-        if self.each or held >= self._half or len(waiting) >= self._chunk_max:
-            self._full()
-        elif len(waiting) == 1:
-            self._first()
+        else:
+            self._mark = self._next_mark()
+        self._notice()
 
     def _next_mark(self) -> int:
         """Return the length of ``waiting`` at which something must happen next."""
@@ -106,16 +103,14 @@ class AuditBuffer:
 
     # -- the journal's side ----------------------------------------------------------------------
 
-    def attach(
-        self, *, first: Callable[[], None], full: Callable[[], None], chunk_max: int
-    ) -> None:
-        """Call first when records begin to wait, and full when they must not wait longer."""
-        self._first, self._full, self._chunk_max = first, full, chunk_max
+    def attach(self, notice: Callable[[], None], *, chunk_max: int) -> None:
+        """Call notice when records begin to wait, and when they must not wait longer."""
+        self._notice, self._chunk_max = notice, chunk_max
         self._mark = self._next_mark()
 
     def detach(self) -> None:
         """Call nobody; the limits still hold."""
-        self.attach(first=_nothing, full=_nothing, chunk_max=NEVER)
+        self.attach(_nothing, chunk_max=NEVER)
 
     def call_at_each(self, *, each: bool) -> None:
         """Choose whether every single record calls full."""

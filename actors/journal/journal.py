@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from actors.journal.audit import AuditBuffer
+import msgspec
+
+from actors.journal.audit import AuditBuffer, RecordsLost
 from actors.journal.pressure import Pressure
 from actors.journal.rows import Record, body_of
 from actors.journal.store import (
@@ -36,6 +38,7 @@ from actors.runtime.context import Deferred
 from actors.runtime.message import CONTROL, JOURNALLED, Message
 from actors.runtime.specs import ActorSpec, RunsOn
 from actors.runtime.system import ChildEnded, ChildStarted
+from actors.runtime.timers import Timer
 from actors.settings import JournalSettings
 
 __all__ = ["Journal"]
@@ -55,8 +58,8 @@ class _FlushDue(Message, kw_only=True):
     """The first waiting record has waited long enough."""
 
 
-class _Full(Message, kw_only=True):
-    """A chunk is full, the queue passed a threshold, or somebody must hear of each record."""
+class _Noticed(Message, kw_only=True):
+    """Records began to wait, a chunk is full, the queue passed a threshold, or each one counts."""
 
     flags = CONTROL
 
@@ -106,8 +109,8 @@ class Journal(Actor):
         self._opened = False
         self._stopping = False
         self._due = False
-        self._timed = False
-        self._called = False
+        self._timer: Timer | None = None
+        self._noticed = False
         self._retrying = False
         self._writing_since: int | None = None
         self._said = audit.appended
@@ -119,9 +122,7 @@ class Journal(Actor):
 
     def on_start(self) -> None:
         """Open the store; records that waited for an instance are written once it is open."""
-        self._audit.attach(
-            first=self._on_first, full=self._on_full, chunk_max=self._settings.chunk_max
-        )
+        self._audit.attach(self._notice, chunk_max=self._settings.chunk_max)
         self._due = len(self._audit) > 0
         self._spawn_writer()
 
@@ -156,36 +157,41 @@ class Journal(Actor):
             ("emergency lines", str(self.lines)),
         )
 
-    # -- called by the buffer, in the middle of another actor's send -------------------------------
-
-    def _on_first(self) -> None:
-        if not self._timed:
-            self._timed = True
-            self.context.after(self._settings.flush_ms * MS_NS, _FlushDue())
-
-    def _on_full(self) -> None:
-        if not self._called:
-            self._called = True
-            self.context.tell(self.context.path, _Full())
+    def _notice(self) -> None:
+        """Wake up; called in the middle of another actor's send, it must not raise."""
+        if not self._noticed:
+            self._noticed = True
+            self.context.tell(self.context.path, _Noticed())
 
     # -- writing ---------------------------------------------------------------------------------
+
+    @handles(_Noticed)
+    def noticed(self, _: _Noticed) -> None:
+        """Write a full chunk at once, anything less when its time is up; judge the queue."""
+        self._noticed = False
+        waiting = self._audit.waiting
+        if waiting >= self._settings.chunk_max:
+            self._due = True
+        elif waiting:
+            self._look_in(self._settings.flush_ms * MS_NS)
+        self._step()
 
     @handles(_FlushDue)
     def flush_due(self, _: _FlushDue) -> None:
         """Write what waits; look again later if a write is still under way."""
-        self._timed = False
+        self._timer = None
         self._due = True
         self._step()
-        if self._writing_since is not None and not self._timed:
-            self._timed = True
-            self.context.after(LOOK_NS, _FlushDue())
+        if self._writing_since is not None:
+            self._look_in(LOOK_NS)
 
-    @handles(_Full)
-    def full(self, _: _Full) -> None:
-        """Write a full chunk without waiting for the timer; judge the queue."""
-        self._called = False
-        self._due = self._due or self._audit.waiting >= self._settings.chunk_max
-        self._step()
+    def _look_in(self, delay_ns: int) -> None:
+        timer = self._timer
+        if timer is not None:
+            if timer.due_ns <= self.context.monotonic + delay_ns:
+                return
+            timer.cancel()
+        self._timer = self.context.after(delay_ns, _FlushDue())
 
     @handles(FlushRequested)
     def flush(self, _: FlushRequested) -> None:
@@ -218,16 +224,26 @@ class Journal(Actor):
 
     def _write(self) -> None:
         audit = self._audit
-        if not audit.in_flight:
-            records = audit.take()
+        again = bool(audit.in_flight)
+        records = audit.take()
+        if not again:
             self._latest.note(records)
             self._tally.note(records)
-        else:
-            records = audit.take()
+            self._forget_lost(records[0])
         self._due = False
         self._writing_since = self.context.monotonic
         durable = any(type(record[5]) is StoreRecord for record in records)
         self.context.tell(self._writer, WriteRecords(records=records, durable=durable))
+
+    def _forget_lost(self, record: Record) -> None:
+        """Give no answer to those whose rows a gap swallowed: they will see their time run out."""
+        lost = record[5]
+        if type(lost) is RecordsLost:
+            self._waiters = [
+                waiter
+                for waiter in self._waiters
+                if not (waiter[2].pair and lost.first <= waiter[0] <= record[0])
+            ]
 
     @handles(RecordsWritten)
     def records_written(self, message: RecordsWritten) -> None:
@@ -243,7 +259,7 @@ class Journal(Actor):
         if self._waiters or self._stopping or waiting >= self._settings.chunk_max:
             self._due = True
         elif waiting:
-            self._on_first()
+            self._look_in(self._settings.flush_ms * MS_NS)
         self._step()
 
     def _answer_waiters(self) -> None:
@@ -277,10 +293,9 @@ class Journal(Actor):
 
     def _open(self) -> None:
         self._writing_since = self.context.monotonic
-        self.context.tell(self._writer, OpenStore(header=self._header))
-        if not self._timed:
-            self._timed = True
-            self.context.after(LOOK_NS, _FlushDue())
+        header = msgspec.structs.replace(self._header, run=self._audit.run)
+        self.context.tell(self._writer, OpenStore(header=header))
+        self._look_in(LOOK_NS)
 
     @handles(OpenedRun)
     def opened(self, message: OpenedRun) -> None:
@@ -289,7 +304,8 @@ class Journal(Actor):
         self._writing_since = None
         self.failure = ""
         self._audit.call_at_each(each=False)
-        self.run, self.hash = message.run, message.hash
+        self.run = self._audit.run = message.run
+        self.hash = message.hash
         self.written = max(self.written, message.sequence)
         latest = LatestRecords()
         latest.pairs = {record.pair: record for record in message.records}
@@ -337,7 +353,7 @@ class Journal(Actor):
             self._spawn_writer()
         elif not self._opened:
             self._open()
-        else:
+        elif len(self._audit):
             self._write()
 
     @handles(StoreClosed)
@@ -384,7 +400,7 @@ class Journal(Actor):
         self._latest.note(unsaid)
         self._said += len(unsaid)
         if self._said < appended:
-            self._on_full()
+            self._notice()
 
     def _emergency_line(self, line: str) -> None:
         self.lines += 1

@@ -40,10 +40,11 @@ class StoreError(Exception):
 class RunHeader(Message, kw_only=True):
     """What a run is a function of, beside its inputs; it is the first row of the run.
 
-    Two runs never have equal headers: a store that is opened again with the header of the run it
-    has open goes on with that run. seeds are in the order in which the run drew them up.
+    run is 0 to begin a run, or the number of the store's last run to go on with that one, after the
+    journal or its writer was restarted. seeds are in the order in which the run drew them up.
     """
 
+    run: int = 0
     started_ns: int = 0
     config_digest: str = ""
     seeds: tuple[int, ...] = ()
@@ -69,18 +70,18 @@ class JournalStore(Protocol):
     """Where the journal's writer puts rows; every method may block, and only it calls them."""
 
     def open(self, header: RunHeader) -> OpenedRun:
-        """Begin a run, or go on with it if it is open; everything is as the last write left it.
+        """Begin a run, or go on with the one that the header names.
 
-        Raises: StoreError.
+        Raises: StoreError, also if the run to go on with is not the last one.
         """
 
     def write(self, records: Sequence[Record], *, durable: bool) -> str:
         """Add all of the records or none, in order, and return the hash of the last row.
 
         A durable write survives a power cut once it returns, and so does what was written before;
-        another survives the end of the process. Records that end at or before the last row of the
-        run were written before: they change nothing.
-        Raises: StoreError; then nothing was added.
+        another survives the end of the process. The same records again change nothing: whoever did
+        not hear that they were written asks twice.
+        Raises: StoreError; then nothing was added. So too for records older than the last row.
         """
 
     def close(self) -> None:
@@ -140,7 +141,7 @@ class MemoryStore:
         self.rows: deque[tuple[int, int, Record, bytes]] = deque(maxlen=rows_max)
         self.forgotten = 0
         self._chained = chained
-        self._header: RunHeader | None = None
+        self._open = False
         self._run = 0
         self._number = 0
         self._sequence = 0
@@ -149,9 +150,11 @@ class MemoryStore:
         self._latest = LatestRecords()
 
     def open(self, header: RunHeader) -> OpenedRun:
-        """Begin a run, or go on with it; this store never fails."""
-        if header != self._header:
-            self._header = header
+        """Begin a run, or go on with the last one."""
+        if header.run not in (0, self._run):
+            raise StoreError(f"run {header.run} is not the last one, which is {self._run}")
+        self._open = True
+        if not header.run:
             self._run += 1
             self._sequence = 0
             self._add((0, 0, header.started_ns, "", "/journal", header))
@@ -165,18 +168,20 @@ class MemoryStore:
 
     def write(self, records: Sequence[Record], *, durable: bool) -> str:  # noqa: ARG002
         """Add the records; here every write is as durable as any."""
-        if self._header is None:
+        if not self._open:
             raise StoreError("the store is not open")
-        if records and records[-1][0] > self._sequence:
+        if records[0][0] > self._sequence:
             for record in records:
                 self._add(record)
             self._sequence = records[-1][0]
             self._latest.note(records)
+        elif records[-1] != self.rows[-1][2]:
+            raise StoreError(f"records up to {self._sequence} are written; these begin earlier")
         return self._hash.hex() if self._chained else ""
 
     def close(self) -> None:
-        """End the run."""
-        self._header = None
+        """Take no more records until it is opened again."""
+        self._open = False
 
     def entries(self, *, run: int | None = None, kind: str | None = None) -> Iterable[Entry]:
         """Return the rows that are kept, in order."""

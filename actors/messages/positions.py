@@ -44,11 +44,12 @@ class PositionChanged(Message, kw_only=True):
 class PositionQuery(Message, kw_only=True):
     """Ask a venue connection for the venue's own figure, or a position for its book.
 
-    With after_id the connection first repeats every fill and payment that came after that one.
+    With after_id the connection first repeats every fill and payment that came after that one; ''
+    means that none was ever booked.
     """
 
     instrument: str
-    after_id: str = ""
+    after_id: str | None = None
 
 
 class PositionReported(Message, kw_only=True):

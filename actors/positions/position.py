@@ -94,7 +94,7 @@ class Position(Actor):
             return
         self._recorded = True
         if record is None or self._last_id:
-            self._ask_venue("")
+            self._ask_venue(self._last_id)
             return
         self.book = Book(
             instrument=self.book.instrument,
@@ -111,7 +111,7 @@ class Position(Actor):
         self._announce("")
         self._ask_venue(record.last_id)
 
-    def _ask_venue(self, after_id: str) -> None:
+    def _ask_venue(self, after_id: str | None) -> None:
         key = self._instrument.key
         self.context.tell(self._venue, PositionQuery(instrument=key, after_id=after_id))
 
@@ -167,7 +167,7 @@ class Position(Actor):
             self._announce("")
         if self._doubt != venue:
             self._doubt = venue
-            self._ask_venue("")
+            self._ask_venue(self._last_id)
             return
         self._correct(message)
 

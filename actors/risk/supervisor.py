@@ -157,6 +157,8 @@ class RiskSupervisor(Actor):
             self.context.tell(ROOT, TradingStateQuery())
         for venue in sorted(self._waiting):
             self.context.tell(self._venues[venue], OrdersQuery())
+            # An account is reported after each reading of it, whoever asks.
+            self.context.tell(self._venues[venue], PositionQuery(instrument=""))
         for key in self._book.holdings:
             self.context.tell(position_address(key), PositionQuery(instrument=key))
         self._again = self.context.after(RETRY_NS, _Recover())

@@ -16,7 +16,8 @@ from actors.runtime.errors import EngineError, UnhandledMessageError
 from actors.runtime.lifecycle import Lifecycle
 from actors.runtime.mailbox import Mailbox, OverflowPolicy
 from actors.runtime.message import CONTROL, JOURNALLED
-from actors.runtime.system import FailurePlace, InspectReply, MessageRefused
+from actors.runtime.requests import answer
+from actors.runtime.system import FailurePlace, InspectQuery, InspectReply, MessageRefused
 from actors.runtime.timers import Agenda, Timer
 from actors.runtime.topics import Topic
 
@@ -147,6 +148,13 @@ class Kernel:
             record = (sequence, self.cause, self.now, self.sender, box.path, message)
             self.audit.append(record)
         if flags & CONTROL:
+            if type(message) is InspectQuery and box.worker is not None:
+                # An actor on a thread may be inside a handler for long: the kernel answers for it.
+                envelope = (message, sequence, self.cause, self.sender, self.now, mark)
+                asker, self.sender = self.sender, box.path
+                answer(self, envelope, describe(box))
+                self.sender = asker
+                return sequence
             lane, queue, limit = box.control, self.urgent, CONTROL_MAX
         else:
             lane, queue, limit = box.data, self.ready, box.limit

@@ -26,7 +26,7 @@ from domain.errors import DomainError
 if TYPE_CHECKING:
     from actors.signals.windowed import Arrays
 
-__all__ = ["Indicator", "make_indicator"]
+__all__ = ["Indicator", "Number", "make_indicator"]
 
 Number = int | float
 INCREMENTAL: Mapping[str, Callable[[int], Indicator]] = {
@@ -116,10 +116,9 @@ def _function(name: str) -> Any:  # noqa: ANN401 - TA-Lib gives it no type
 def _parameters(
     name: str, defaults: Mapping[str, Number], given: Mapping[str, Number]
 ) -> dict[str, Number]:
-    """Return every parameter, given or default; ``period`` means ``timeperiod``."""
+    """Return every parameter, given or default."""
     chosen = dict(defaults)
-    for key, value in given.items():
-        parameter = "timeperiod" if key == "period" else key
+    for parameter, value in given.items():
         if parameter not in defaults:
             known = ", ".join(defaults) or "none"
             near = get_close_matches(parameter, list(defaults), n=1)
@@ -160,7 +159,9 @@ def _window(name: str, chosen: Mapping[str, Number], lookback: int) -> int:
         fade = TIME_CONSTANTS * (lookback + 1)
     window = lookback + 1 + fade
     if window > WINDOW_MAX:
-        raise DomainError(f"{name} with {_listed(chosen)} needs {window} bars, {WINDOW_MAX} at most")
+        raise DomainError(
+            f"{name} with {_listed(chosen)} needs {window} bars, {WINDOW_MAX} at most"
+        )
     return window
 
 

@@ -24,9 +24,10 @@ class BarSeries:
 
     __slots__ = (
         "_count",
-        "_high",
         "_frame_end",
         "_frame_ns",
+        "_frames",
+        "_high",
         "_low",
         "_next_ns",
         "_now",
@@ -36,7 +37,6 @@ class BarSeries:
         "incomplete",
         "interval_ns",
         "missing",
-        "passed",
         "problem",
         "refused",
         "taken",
@@ -46,7 +46,6 @@ class BarSeries:
         """Pass on frames of that many minutes, or bars as they come for 0; now is UTC in ns."""
         self.interval_ns = 0
         self.taken = 0
-        self.passed = 0
         self.missing = 0
         self.refused = 0
         self.incomplete = 0
@@ -56,6 +55,7 @@ class BarSeries:
         self._per_frame = 1
         self._next_ns = -1
         self._count = 0
+        self._frames = 0
         self._frame_end = 0
         self._open = self._high = self._low = self._volume = 0
 
@@ -64,26 +64,30 @@ class BarSeries:
         """How long a bar that is passed on lasts; 0 before the first bar."""
         return self.interval_ns * self._per_frame
 
+    @property
+    def passed(self) -> int:
+        """How many bars, or frames, were passed on."""
+        return self.taken if self._per_frame == 1 else self._frames
+
     def take(self, bar: BarClosed) -> BarClosed | None:
         """Return the bar, or the frame that it completes, or None."""
         opened, low, high = bar.open_time_ns, bar.low_ticks, bar.high_ticks
-        if not (
-            0 < low <= bar.close_ticks <= high and low <= bar.open_ticks <= high
-        ) or (opened != self._next_ns and not self._follows(bar)):
-            return self._refuse(bar)
+        if not (0 < low <= bar.close_ticks <= high and low <= bar.open_ticks <= high):
+            self._contradicts(bar)
+            return None
+        if opened != self._next_ns and not self._follows(bar):
+            self.refused += 1
+            return None
         self._next_ns = opened + self.interval_ns
         self.taken += 1
-        if self._per_frame > 1:
-            return self._add(bar)
-        self.passed += 1
-        return bar
+        return bar if self._per_frame == 1 else self._add(bar)
 
     def _follows(self, bar: BarClosed) -> bool:
-        """Decide whether a bar that was not the expected one can be taken; count what is missing."""
+        """Decide whether an unexpected bar can be taken, and count what is missing before it."""
         opened = bar.open_time_ns
         interval = -(-(bar.close_time_ns - opened) // SECOND_NS) * SECOND_NS
         if not self.interval_ns:
-            return self._begin(opened, interval)
+            return self._begin(interval)
         if interval != self.interval_ns:
             self.problem = f"a bar of {interval // SECOND_NS} s"
         elif opened < self._next_ns:
@@ -98,7 +102,7 @@ class BarSeries:
             return True
         return False
 
-    def _begin(self, opened: int, interval: int) -> bool:
+    def _begin(self, interval: int) -> bool:
         if interval <= 0:
             self.problem = "a bar ends before it begins"
             return False
@@ -110,18 +114,14 @@ class BarSeries:
             return False
         self.interval_ns = interval
         self._per_frame = max(1, self._frame_ns // interval)
-        if self._per_frame > 1:
-            # A frame that was under way already is not begun.
-            self._frame_end = opened - opened % self._frame_ns
         return True
 
-    def _refuse(self, bar: BarClosed) -> None:
+    def _contradicts(self, bar: BarClosed) -> None:
         self.refused += 1
-        if not self.problem:
-            self.problem = (
-                f"prices contradict each other: open {bar.open_ticks}, high {bar.high_ticks}, "
-                f"low {bar.low_ticks}, close {bar.close_ticks}"
-            )
+        self.problem = (
+            f"prices contradict each other: open {bar.open_ticks}, high {bar.high_ticks}, "
+            f"low {bar.low_ticks}, close {bar.close_ticks}"
+        )
 
     def _add(self, bar: BarClosed) -> BarClosed | None:
         opened, frame_ns = bar.open_time_ns, self._frame_ns
@@ -143,7 +143,7 @@ class BarSeries:
         if not complete:
             self.incomplete += 1
             return None
-        self.passed += 1
+        self._frames += 1
         return BarClosed(
             instrument=bar.instrument,
             open_ticks=self._open,

@@ -29,8 +29,8 @@ class Booked:
         self._events.append((id_, instrument, event))
 
     def after(self, instrument: str, last_id: str) -> Iterator[OrderFilled | FundingPaid]:
-        """Return what came after an event, or nothing if that one is not remembered."""
-        found = False
+        """Return what came after an event ('': everything), or nothing if it is not remembered."""
+        found = not last_id
         for id_, key, event in self._events:
             if found and key == instrument:
                 yield event

@@ -258,7 +258,7 @@ class VenueConnection(Actor):
             return
         fill = event.fill
         self._book(fill.fill_id, fill.instrument, event)
-        if fill.liquidation or not self._desk.ledger.knows(fill.client_id):
+        if fill.liquidation or not is_ours(fill.client_id, self._deployment):
             detail = "liquidation" if fill.liquidation else f"order {fill.client_id} is not ours"
             self._problem(
                 GatewayProblem(
@@ -466,7 +466,7 @@ class VenueConnection(Actor):
     @handles(PositionQuery)
     def position_query(self, message: PositionQuery) -> None:
         """Read the account afresh; the answer goes to every position of the venue."""
-        if message.after_id:
+        if message.after_id is not None:
             for event in self._booked.after(message.instrument, message.after_id):
                 self.context.tell(position_address(message.instrument), event)
         if self.connection in (_State.LIVE, _State.DEGRADED) and not self._sync_request:

@@ -225,6 +225,8 @@ class OrderDesk:
             self.lose(tracked, "this connection did not send it")
             self.look_up(tracked)
         else:
+            # One that was adopted from the venue's list has its owner only now.
+            tracked.order = order
             self._tell(tracked, "as asked")
 
     def live_orders(self) -> tuple[LiveOrder, ...]:

@@ -67,7 +67,7 @@ class SqliteStore:
         """Name the file; it is made, with its folder, when the store is opened."""
         self.path = Path(path)
         self._connection: sqlite3.Connection | None = None
-        self._header: RunHeader | None = None
+        self._ready = False
         self._run = 0
         self._number = 0
         self._sequence = 0
@@ -78,27 +78,31 @@ class SqliteStore:
     # -- the port --------------------------------------------------------------------------------
 
     def open(self, header: RunHeader) -> OpenedRun:
-        """Begin a run, or go on with it; a file of another schema is refused."""
+        """Begin a run, or go on with the last one; a file of another schema is refused."""
         with self._lock, _reported(self.path):
             if self._connection is None:
                 self._connection = self._connect()
-                self._header = None
             connection = self._connection
-            if header != self._header:
-                self._header = None
-                with _transaction(connection):
-                    self._load(connection)
+            connection.execute("pragma synchronous=full")
+            with _transaction(connection):
+                self._load(connection)
+                if header.run not in (0, self._run):
+                    raise StoreError(
+                        f"{self.path}: run {header.run} is not the last one, which is {self._run}"
+                    )
+                if not header.run:
                     self._begin(connection, header)
-                self._header = header
+            self._ready = True
             return self._opened(connection)
 
     def write(self, records: Sequence[Record], *, durable: bool) -> str:
         """Add a chunk in one transaction."""
         with self._lock, _reported(self.path):
             connection = self._connection
-            if connection is None or self._header is None:
+            if connection is None or not self._ready:
                 raise StoreError(f"{self.path} is not open")
-            if not records or records[-1][0] <= self._sequence:
+            if records[0][0] <= self._sequence:
+                self._expect_written(connection, records[-1])
                 return self._hash.hex()
             rows, last_hash = self._rows_of(records)
             level = "full" if durable else "normal"
@@ -115,7 +119,7 @@ class SqliteStore:
     def close(self) -> None:
         """Write the log back into the file and close it; closing twice does nothing."""
         with self._lock, _reported(self.path):
-            connection, self._connection, self._header = self._connection, None, None
+            connection, self._connection, self._ready = self._connection, None, False
             if connection is not None:
                 connection.close()
 
@@ -149,8 +153,11 @@ class SqliteStore:
     def _load(self, connection: sqlite3.Connection) -> None:
         self._number = int(_meta(connection, "number"))
         self._hash = bytes.fromhex(_meta(connection, "hash"))
-        found = connection.execute("select max(run) from entry").fetchone()[0]
-        self._run = found or 0
+        last = "select run, sequence from entry where number = ?"
+        found = connection.execute(last, (self._number,)).fetchone()
+        if found is None and self._number:
+            raise StoreError(f"{self.path}: row {self._number}, the last one, is missing")
+        self._run, self._sequence = found or (0, 0)
 
     def _begin(self, connection: sqlite3.Connection, header: RunHeader) -> None:
         number, run = self._number + 1, self._run + 1
@@ -197,6 +204,15 @@ class SqliteStore:
         if number != self._number:
             raise StoreError(
                 f"{self.path} ends at row {number}, not {self._number}: another process writes it"
+            )
+
+    def _expect_written(self, connection: sqlite3.Connection, record: Record) -> None:
+        """Check that a record is the last row, so that its chunk is the one written last."""
+        last = "select sequence, body from entry where number = ?"
+        found = connection.execute(last, (self._number,)).fetchone()
+        if found != (record[0], body_of(record[5]).decode()):
+            raise StoreError(
+                f"{self.path}: records up to {self._sequence} are written; these begin earlier"
             )
 
     def _point(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:

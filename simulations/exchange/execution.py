@@ -64,15 +64,17 @@ class Execution:
         if frame.reduce_only and (reducible := holding.reducible_lots(order.side)) < lots_max:
             lots_max = reducible
             unfilled = _REDUCE_ONLY
-        if self.partial_next is not None:
-            lots_max = min(lots_max, int(order.left * self.partial_next))
-            self.partial_next = None
-            self._take(order, lots_max, now_ns)
-            market.exhaust(order.side)
-        elif frame.time_in_force is not _FOK or lots_max <= market.available(
-            order.side, order.ticks, order.account
+        partial_next, self.partial_next = self.partial_next, None
+        if frame.time_in_force is _FOK and (
+            lots_max < order.left
+            or lots_max > market.available(order.side, order.ticks, order.account)
         ):
+            lots_max = 0
+        if partial_next is None:
             self._take(order, lots_max, now_ns)
+        else:
+            self._take(order, min(lots_max, int(order.left * partial_next)), now_ns)
+            market.exhaust(order.side)
         if not order.left:
             return
         if (
@@ -112,7 +114,7 @@ class Execution:
             while (crossed := market.crossed(side)) is not None:
                 order, lots = crossed
                 if lots := self._reducing(order, lots, now_ns):
-                    market.take_from_market(-side, order.ticks, lots)
+                    market.take_from_market(side, order.ticks, lots)
                     self._fill(order, order.ticks, lots, _MAKER, now_ns)
 
     def printed(self, market: Market, trade: TradePrinted, now_ns: int) -> None:

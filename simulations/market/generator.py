@@ -48,8 +48,7 @@ class GeneratorSpec(Value, kw_only=True):
     Units: price in quote; volatility_year the long-run standard deviation per year, a fraction;
     jumps_per_day on average, each with jump_sigma log standard deviation; spread_bps and basis_bps
     in hundredths of a percent of the price (full spread; long-run deviation of the basis);
-    depth_quote the notional at each best price; trades_per_step the mean number of prints. Bars
-    are made of mid prices and printed volume.
+    depth_quote the notional at each best price; trades_per_step the mean number of prints.
     garch_shock + garch_memory < 1 are the weights of the last squared return and variance.
     """
 
@@ -66,7 +65,6 @@ class GeneratorSpec(Value, kw_only=True):
     trades_per_step: float = 0.3
     step_ns: int = 250_000_000
     mark_step_ns: int = _SECOND_NS
-    bar_ns: int = 60 * _SECOND_NS
 
     def __post_init__(self) -> None:
         """Refuse parameters without a market.
@@ -82,8 +80,6 @@ class GeneratorSpec(Value, kw_only=True):
             raise DomainError("a volatility, a rate or a spread is at least 0")
         if self.step_ns < _SECOND_NS // 1000 or self.mark_step_ns % self.step_ns:
             raise DomainError("step_ns is at least 1 ms and divides mark_step_ns")
-        if self.bar_ns <= 0 or self.bar_ns % self.mark_step_ns:
-            raise DomainError("bar_ns is above 0 and a multiple of mark_step_ns")
 
 
 class _Fair:
@@ -121,7 +117,6 @@ class _Listing:
 
     def __init__(self, instrument: Instrument, spec: GeneratorSpec, random: Random) -> None:
         self.instrument = instrument
-        self.bar_ns = spec.bar_ns
         self._spec = spec
         self._random = random
         self._price = float(spec.price)
@@ -132,7 +127,6 @@ class _Listing:
         self._basis_step = spec.basis_bps / 1e4 * sqrt(1.0 - self._pull**2)
         self._basis = 0.0
         self._bid = self._ask = 0
-        self._bar: list[int] = []  # open, high, low, close, volume while one is open
         self._mark = BasisMark()
         self._meter = FundingMeter()
         self._columns: dict[ChunkKind, list[list[int]]] = {}
@@ -158,26 +152,12 @@ class _Listing:
         ask_lots = max(int(thin * (0.5 + random.random())), 1)
         quoted_ns = time_ns + int(random.random() * spec.step_ns)
         self._add(ChunkKind.QUOTE, quoted_ns, self._bid, bid_lots, self._ask, ask_lots)
-        volume = 0
         if random.random() < spec.trades_per_step * min(wild, 3.0):
             side = 1 if random.random() < 0.5 else -1  # noqa: PLR2004 - a fair coin
             shown = ask_lots if side > 0 else bid_lots
-            volume = max(int(shown * random.random() ** 2), 1)
+            lots = max(int(shown * random.random() ** 2), 1)
             price_ticks = self._ask if side > 0 else self._bid
-            self._add(ChunkKind.TRADE, quoted_ns, price_ticks, volume, side)
-        self._extend_bar((self._bid + self._ask) // 2, volume)
-
-    def _extend_bar(self, ticks: int, volume: int) -> None:
-        if not self._bar:
-            self._bar = [ticks, ticks, ticks, ticks, volume]
-            return
-        opened, high, low, _, before = self._bar
-        self._bar = [opened, max(high, ticks), min(low, ticks), ticks, before + volume]
-
-    def close_bar(self, time_ns: int) -> None:
-        """Publish the bar that ends now; the next one begins with the next quote."""
-        self._add(ChunkKind.BAR, time_ns, *self._bar, time_ns - self.bar_ns)
-        self._bar = []
+            self._add(ChunkKind.TRADE, quoted_ns, price_ticks, lots, side)
 
     def mark(self, time_ns: int, multiple: float) -> None:
         """Sample index and mid, and publish the mark."""
@@ -216,7 +196,7 @@ class MarketGenerator:
     ) -> None:
         """Take what is listed where, how each base asset behaves, and when it begins (ns UTC).
 
-        The beginning is rounded down to a whole bar.
+        The beginning is rounded down to a whole mark step.
 
         Raises: DomainError if an instrument's base asset is not described, or the assets' steps
         differ.
@@ -224,22 +204,25 @@ class MarketGenerator:
         missing = [one.key for one in listings if one.base not in assets]
         if missing:
             raise DomainError(f"no generator for the asset of {', '.join(missing)}")
-        steps = {(spec.step_ns, spec.mark_step_ns, spec.bar_ns) for spec in assets.values()}
+        steps = {(spec.step_ns, spec.mark_step_ns) for spec in assets.values()}
         if len(steps) != 1:
-            raise DomainError("assets of one generator share step_ns, mark_step_ns and bar_ns")
-        self._step_ns, self._mark_step_ns, bar_ns = steps.pop()
+            raise DomainError("all assets of a generator share step_ns and mark_step_ns")
+        self._step_ns, self._mark_step_ns = steps.pop()
         seed = random.getrandbits(64)
         self._fair = {base: _Fair(spec, Random(f"{seed}-{base}")) for base, spec in assets.items()}
         self._listings = [
             _Listing(one, assets[one.base], Random(f"{seed}-{one.key}")) for one in listings
         ]
-        self._time_ns = start_ns - start_ns % bar_ns
+        self._time_ns = start_ns - start_ns % self._mark_step_ns
         self._waiting: dict[tuple[str, ChunkKind], list[Chunk]] = {
             (one.key, kind): [] for one in listings for kind in _KINDS
         }
 
     def series(self) -> list[Series]:
-        """Return every series, for a ChunkSource; each is endless."""
+        """Return the series for a ChunkSource: quotes, trades, marks, funding of each listing.
+
+        Each is endless, and can be read once only.
+        """
         return [self._endless(key, kind) for key, kind in self._waiting]
 
     def _endless(self, key: str, kind: ChunkKind) -> Iterator[Chunk]:
@@ -262,8 +245,6 @@ class MarketGenerator:
                 continue
             for listing in self._listings:
                 listing.mark(end_ns, multiples[listing.instrument.base])
-                if end_ns % listing.bar_ns == 0:
-                    listing.close_bar(end_ns)
                 if end_ns % (listing.instrument.funding_interval_h * _HOUR_NS) == 0:
                     listing.settle(end_ns)
         for listing in self._listings:
@@ -294,7 +275,7 @@ class GeneratorSource(ChunkSource):
         super().__init__(generator.series(), sinks, set_time)
 
 
-_KINDS = (ChunkKind.BAR, ChunkKind.QUOTE, ChunkKind.TRADE, ChunkKind.MARK, ChunkKind.FUNDING)
+_KINDS = (ChunkKind.QUOTE, ChunkKind.TRADE, ChunkKind.MARK, ChunkKind.FUNDING)
 
 
 def _units(price: float) -> int:

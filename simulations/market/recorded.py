@@ -26,6 +26,7 @@ __all__ = ["Candles", "FundingRates", "Marks", "read_candles", "read_funding", "
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _MINUTE_NS = 60_000_000_000
 _OFF_GRID = 1e-6
@@ -153,10 +154,11 @@ def read_funding(path: Path | tuple[Path, ...], instrument: Instrument) -> Fundi
     """
     findings = Findings(_name(path))
     parts = []
-    for one in _paths(path):
-        table = _table(one)
+    for one, table in _tables(path):
         name = "funding_rate" if "funding_rate" in table.column_names else "open"
         parts.append((_stamps(table, one), _floats(table, name, one)))
+    if not parts:
+        raise DomainError(f"{findings.name}: no rows")
     stamps = np.concatenate([stamp for stamp, _ in parts])
     rates = np.concatenate([rate for _, rate in parts])
     rows = len(stamps)
@@ -176,12 +178,18 @@ def read_funding(path: Path | tuple[Path, ...], instrument: Instrument) -> Fundi
     )
 
 
-def _paths(path: Path | tuple[Path, ...]) -> tuple[Path, ...]:
-    return path if isinstance(path, tuple) else (path,)
-
-
 def _name(path: Path | tuple[Path, ...]) -> str:
-    return " + ".join(one.name for one in _paths(path))
+    return path.name if isinstance(path, Path) else " + ".join(one.name for one in path)
+
+
+def _tables(path: Path | tuple[Path, ...]) -> list[tuple[Path, pa.Table]]:
+    """Return the files with their tables, in the order of their first stamps."""
+    paths = (path,) if isinstance(path, Path) else path
+    tables = [(one, _table(one)) for one in paths]
+    return sorted(
+        ((one, table) for one, table in tables if table.num_rows),
+        key=lambda part: int(_stamps(part[1], part[0])[0]),
+    )
 
 
 def _table(path: Path) -> pa.Table:
@@ -228,8 +236,7 @@ def _bars(
 ) -> tuple[Integers, Floats, Floats]:
     """Return opening times, prices[row, 4] and volumes of the files, one after the other."""
     times, prices, volumes = [], [], []
-    for one in _paths(path):
-        table = _table(one)
+    for one, table in _tables(path):
         stamps = _stamps(table, one)
         rows = len(stamps)
         if drop_last and rows:
@@ -239,12 +246,14 @@ def _bars(
         times.append(stamps[:rows])
         prices.append(np.column_stack([_floats(table, name, one)[:rows] for name in names]))
         volumes.append(_floats(table, "volume", one)[:rows] if volume else np.zeros(rows))
+    if not times:
+        raise DomainError(f"{findings.name}: no rows")
     return np.concatenate(times), np.concatenate(prices), np.concatenate(volumes)
 
 
-def _valid(times: Integers, prices: Floats, findings: Findings) -> NDArray[np.bool_]:
+def _valid(times: Integers, prices: Floats, findings: Findings) -> Mask:
     """Return which rows are finite, possible and in order; the rest are reported."""
-    finite = np.isfinite(prices).all(axis=1) & (prices > 0).all(axis=1)
+    finite: Mask = np.asarray(np.isfinite(prices).all(axis=1) & (prices > 0).all(axis=1))
     _note(findings, IssueKind.NOT_FINITE, times, ~finite)
     opened, high, low, close = prices.T
     with np.errstate(invalid="ignore"):
@@ -252,11 +261,11 @@ def _valid(times: Integers, prices: Floats, findings: Findings) -> NDArray[np.bo
             (high >= low) & (low <= opened) & (opened <= high) & (low <= close) & (close <= high)
         )
     _note(findings, IssueKind.IMPOSSIBLE_BAR, times, finite & ~possible)
-    keep: NDArray[np.bool_] = finite & possible & _in_order(times, findings)
+    keep: Mask = finite & possible & _in_order(times, findings)
     return keep
 
 
-def _in_order(times: Integers, findings: Findings) -> NDArray[np.bool_]:
+def _in_order(times: Integers, findings: Findings) -> Mask:
     """Return which stamps are later than every stamp before them."""
     if not len(times):
         return np.ones(0, dtype=np.bool_)
@@ -264,11 +273,11 @@ def _in_order(times: Integers, findings: Findings) -> NDArray[np.bool_]:
     before = np.concatenate([times[:1] - 1, highest[:-1]])
     _note(findings, IssueKind.DUPLICATE, times, np.equal(times, before))
     _note(findings, IssueKind.OUT_OF_ORDER, times, np.less(times, before))
-    keep: NDArray[np.bool_] = times > before
+    keep: Mask = times > before
     return keep
 
 
-def _note(findings: Findings, kind: IssueKind, times: Integers, where: NDArray[np.bool_]) -> None:
+def _note(findings: Findings, kind: IssueKind, times: Integers, where: Mask) -> None:
     if where.any():
         findings.add(kind, int(times[where][0]), int(where.sum()))
 

@@ -6,11 +6,14 @@ clock starts; only ``run`` is timed, on both sides.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from time import perf_counter
+from functools import cache
+from statistics import median
+from time import perf_counter, perf_counter_ns
 from typing import Any
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
@@ -42,6 +45,7 @@ VENUE = Venue("ALPHA")
 INSTRUMENT = InstrumentId.from_str("BTCUSDT-PERP.ALPHA")
 BAR_TYPE = BarType.from_str("BTCUSDT-PERP.ALPHA-1-MINUTE-LAST-EXTERNAL")
 LOT = Quantity.from_str("0.010")
+SIDES = (1, 1, -1, -1, -1, -1, 1, 1)
 
 
 def engine_of(data: list[Any], strategies: list[Strategy], latency_ns: int = 0) -> BacktestEngine:
@@ -88,7 +92,8 @@ def instrument() -> CryptoPerpetual:
     )
 
 
-def quotes(count: int) -> list[QuoteTick]:
+@cache
+def kept_quotes(count: int) -> list[QuoteTick]:
     """Return the quotes of the feed as Nautilus holds them."""
     size = Quantity.from_str("50.000")
     prices = {ticks: Price(ticks / 10, 1) for ticks in feed.tick_range()}
@@ -98,7 +103,8 @@ def quotes(count: int) -> list[QuoteTick]:
     ]
 
 
-def bars(count: int) -> list[Bar]:
+@cache
+def kept_bars(count: int) -> list[Bar]:
     """Return the bars of the feed as Nautilus holds them."""
     volume = Quantity.from_str("1000.000")
     prices = {ticks: Price(ticks / 10, 1) for ticks in feed.tick_range()}
@@ -139,24 +145,31 @@ class Counter(Strategy):
 
 
 class RoundTrips(Strategy):
-    """Sends a market order, waits until it is filled, and sends the opposite one."""
+    """Sends a market order at a quote, and the next once it is filled and the position moved."""
 
     def __init__(self, config: StrategyConfig) -> None:
         self.left = 0
-        self.side = OrderSide.BUY
+        self.taken_ns: list[int] = []
+        self._begun_ns = 0
+
+    def __new__(cls, config: StrategyConfig) -> RoundTrips:
+        return super().__new__(cls, config)
 
     def on_start(self) -> None:
         self.subscribe_quotes(INSTRUMENT)
 
     def on_quote(self, quote: QuoteTick) -> None:
-        if self.side is OrderSide.BUY and self.left > 0:
-            self.send()
+        if self._begun_ns or not self.left:
+            return
+        side = OrderSide.BUY if SIDES[self.left % len(SIDES)] > 0 else OrderSide.SELL
+        self._begun_ns = perf_counter_ns()
+        self.submit_order(self.order_factory.market(INSTRUMENT, side, LOT))
 
-    def on_order_filled(self, event: Any) -> None:
-        self.left -= 1
-
-    def send(self) -> None:
-        self.submit_order(self.order_factory.market(INSTRUMENT, self.side, LOT))
+    def on_position_event(self, event: Any) -> None:
+        if self._begun_ns:
+            self.taken_ns.append(perf_counter_ns() - self._begun_ns)
+            self._begun_ns = 0
+            self.left -= 1
 
 
 class EmaCross(Strategy):
@@ -183,3 +196,62 @@ class EmaCross(Strategy):
             quantity = LOT if first else Quantity.from_str("0.020")
             self.orders += 1
             self.submit_order(self.order_factory.market(INSTRUMENT, side, quantity))
+
+
+def run_quotes(count: int, strategies: int) -> dict[str, float]:
+    """Run quotes to strategies that count."""
+    counters = [Counter(named(number)) for number in range(strategies)]
+    engine = engine_of(kept_quotes(count), list(counters))
+    taken = timed(engine)
+    assert all(counter.count == count for counter in counters), "every quote was counted"
+    return {"per_second": count / taken}
+
+
+def run_orders(count: int, latency_ns: int) -> dict[str, float]:
+    """Run orders one after the other."""
+    trips = RoundTrips(named(1))
+    trips.left = count
+    # With latency its venue answers only at one of the next quotes.
+    spare = 3 * count if latency_ns else count // 50
+    engine = engine_of(kept_quotes(count + spare + 50), [trips], latency_ns)
+    taken = timed(engine)
+    assert not trips.left, f"{trips.left} orders did not go"
+    return {"median_us": median(trips.taken_ns) / 1e3, "per_second": count / taken}
+
+
+def run_bars(count: int) -> dict[str, float]:
+    """Run bars through the crossing averages."""
+    cross = EmaCross(named(1))
+    engine = engine_of(kept_bars(count), [cross])
+    taken = timed(engine)
+    return {"per_second": count / taken, "orders": cross.orders}
+
+
+def timed(engine: BacktestEngine) -> float:
+    """Return the seconds of one run, and let the engine go."""
+    gc.collect()
+    start = perf_counter()
+    engine.run()
+    taken = perf_counter() - start
+    engine.dispose()
+    return taken
+
+
+TASKS: dict[str, Callable[..., dict[str, float]]] = {
+    "quotes": run_quotes,
+    "orders": run_orders,
+    "bars": run_bars,
+}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    for line in sys.stdin:
+        question = json.loads(line)
+        answer = TASKS[question.pop("task")](**question)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

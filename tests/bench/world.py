@@ -36,6 +36,7 @@ __all__ = ["KEY", "World", "issuer", "quote_chunks"]
 
 KEY = "alpha:BTCUSDT"
 SECOND_NS = 1_000_000_000
+SETTLE_NS = 3 * SECOND_NS
 CHUNK = 10_000
 UNLIMITED = 1_000_000_000
 APPROVAL_KEY = b"a" * 16
@@ -73,9 +74,9 @@ class World:
     """
 
     def __init__(self, options: Options) -> None:
-        """Build everything and start the tree at the feed's first instant."""
+        """Build everything and let it settle, so that it is LIVE when the feed begins."""
         self.options = options
-        self.runtime = SimulatedRuntime(substream, start_ns=feed.START_NS)
+        self.runtime = SimulatedRuntime(substream, start_ns=feed.START_NS - SETTLE_NS)
         self.instrument = listing(
             "alpha", "BTC", maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.0005")
         )
@@ -89,7 +90,7 @@ class World:
         self.venue.publish_quote(_first_quote())
         self.mark(Decimal(30_000))
         self.runtime.spawn(ActorSpec("root", self._root))
-        self.runtime.advance(SECOND_NS // 200)
+        self.runtime.advance(SETTLE_NS)
         self.check()
 
     def mark(self, price: Decimal) -> None:
@@ -211,7 +212,7 @@ def _first_quote() -> QuoteUpdated:
         bid_lots=feed.LOTS,
         ask_ticks=300_001,
         ask_lots=feed.LOTS,
-        venue_time_ns=feed.START_NS,
+        venue_time_ns=feed.START_NS - SETTLE_NS,
         sequence=0,
     )
 

@@ -70,6 +70,7 @@ def test_p1_a_sound_order_has_consent() -> None:
     assert check({"quantity": D(3)}, {"quantity": D(3)}) is None
     assert check({"quantity": D(3)}, instrument={"quantity_min": D(3)}) is None
     assert check({"quantity": D(3)}, instrument={"quantity_max": D(3)}) is None
+    assert check({"quantity": D("0.01")}) is None
     assert check(context={"gross_notional": D(11_900)}) is None
     assert check(context={"gross_notional": D(9900), "equity": D(5000)}) is None
     assert check(context={"available_margin": D("50.05")}) is None

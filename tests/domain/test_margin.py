@@ -172,6 +172,14 @@ def test_hyperliquid_s_form_is_the_same_equation(
     assert abs(stepped - solved) <= D("1E-20") * max(abs(solved), entry, margin / size)
 
 
+def test_hyperliquid_s_other_positions_take_their_maintenance_first() -> None:
+    """In cross mode what the others must keep is not available to this one."""
+    terms = {"quantity": D(2), "price": D(100), "maintenance_rate": D("0.01")}
+    isolated = liquidation_price_hyperliquid(**terms, margin=D(50))
+    cross = liquidation_price_hyperliquid(**terms, margin=D(57), maintenance_others=D(7))
+    assert isolated == cross
+
+
 @PROPERTY
 @given(prices, st.integers(1, 10**6), signs, st.integers(1, 10**6))
 def test_at_the_inverse_liquidation_price_coin_equity_is_maintenance(

@@ -47,9 +47,10 @@ def test_a_drawdown_says_where_it_began_and_ended() -> None:
 
 
 def test_no_drawdown_without_a_curve() -> None:
-    """An empty curve is refused."""
-    with pytest.raises(DomainError):
-        max_drawdown([])
+    """An empty curve is refused, and so is one that falls from nothing."""
+    for curve in ([], [D(0), D(-1)]):
+        with pytest.raises(DomainError):
+            max_drawdown(curve)
 
 
 @PROPERTY

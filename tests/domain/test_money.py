@@ -130,6 +130,15 @@ def test_nearest_is_no_further_than_either_side(value: Decimal, step: Decimal) -
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "nearest"),
+    [("0.5", 0), ("1.5", 2), ("2.5", 2), ("-0.5", 0), ("-1.5", -2), ("1.4", 1)],
+)
+def test_a_tie_goes_to_the_even_multiple(value: str, nearest: int) -> None:
+    """Ties do not drift upwards: 0.5 and 2.5 round down, 1.5 rounds up."""
+    assert round_nearest(D(value), D(1)) == nearest
+
+
 @PROPERTY
 @given(decimals, steps)
 def test_a_quantity_is_cut_towards_zero(value: Decimal, lot: Decimal) -> None:

@@ -213,7 +213,7 @@ def test_sizes_and_fees_count_in_the_contract_s_own_currency() -> None:
     """Notional is quote, dollars or settlement; an inverse fee is coin, a rebate is negative."""
     assert notional(LINEAR, D(-2), D(100)) == 200
     assert notional(INVERSE, D(-2), D(100)) == 20
-    assert notional(QUANTO, D(1000), D(2000)) == 2
+    assert notional(QUANTO, D(-1000), D(2000)) == 2
     assert trade_fee(LINEAR, D(-2), D(100), D("0.0005")) == D("0.1")
     assert trade_fee(LINEAR, D(2), D(100), D("-0.0001")) == D("-0.02")
     assert trade_fee(INVERSE, D(1000), D(50000), D("0.0005")) == D("0.0001")

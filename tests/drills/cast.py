@@ -8,15 +8,21 @@ from typing import Any, TypeVar
 from actors.addresses import RISK
 from actors.messages.flatten import FlattenStatus
 from actors.messages.market import QuoteUpdated, topic_key
-from actors.messages.orders import CancelOrder, OrderRefused, OrderUpdated, ProposeOrder
+from actors.messages.orders import (
+    CancelOrder,
+    OrderRefused,
+    OrderUpdated,
+    ProposeOrder,
+    ResolveOrder,
+)
 from actors.messages.pairs import ExposureEnded, PairStateChanged
 from actors.messages.portfolio import EquityUpdated
 from actors.messages.positions import AccountReported, PositionChanged
 from actors.messages.risk import MarginWarning, TradingStateChanged
-from actors.messages.venue import VenueStateChanged
+from actors.messages.venue import ConnectionState, VenueStateChanged
 from actors.runtime import Actor, Message, handles
 from domain.client_ids import ClientIdScheme, owner_number
-from domain.orders import Order, OrderType, Side, TimeInForce
+from domain.orders import FINAL_STATES, Order, OrderType, Side, TimeInForce
 
 __all__ = ["Buy", "Raiser", "Recorder", "Sell", "Trader", "Withdraw"]
 
@@ -72,6 +78,7 @@ class Trader(Actor):
     def __init__(self, scheme: ClientIdScheme) -> None:
         super().__init__()
         self.orders: dict[str, Order] = {}
+        self.open: dict[str, Order] = {}
         self.updates: list[OrderUpdated] = []
         self.refused: list[OrderRefused] = []
         self._issuer = scheme.issuer(owner_number(f"{self.context.path}#{self.context.incarnation}"))
@@ -93,7 +100,7 @@ class Trader(Actor):
             reduce_only=message.reduce_only,
             expires_ns=self.context.now + message.ttl_ns if message.ttl_ns else 0,
         )
-        self.orders[order.client_id] = order
+        self.orders[order.client_id] = self.open[order.client_id] = order
         self.context.tell(RISK, ProposeOrder(order=order))
 
     @handles(Withdraw)
@@ -110,11 +117,22 @@ class Trader(Actor):
     def updated(self, message: OrderUpdated) -> None:
         """Keep it."""
         self.updates.append(message)
+        if message.state in FINAL_STATES:
+            self.open.pop(message.client_id, None)
+
+    @handles(VenueStateChanged)
+    def venue_changed(self, message: VenueStateChanged) -> None:
+        """Ask a new session what became of the orders that it may not know."""
+        if message.state is ConnectionState.LIVE:
+            for order in self.open.values():
+                if order.instrument.startswith(f"{message.venue}:"):
+                    self.context.tell(f"/venues/{message.venue}", ResolveOrder(order=order))
 
     @handles(OrderRefused)
     def was_refused(self, message: OrderRefused) -> None:
         """Keep it."""
         self.refused.append(message)
+        self.open.pop(message.client_id, None)
 
 
 class Raiser(Actor):

@@ -175,7 +175,7 @@ def _journal(world: World) -> list[str]:
         for item in world.witness.submissions
         if item.authority.order.client_id not in approved | permitted
     ]
-    wrong += [f"record {r[0]} was caused by a later one, {r[1]}" for r in records if r[1] >= r[0]]
+    wrong += [f"record {r[0]} was caused by a later one, {r[1]}" for r in records if r[1] >= r[0] > 0]
     wrong += [
         f"{type(r[5]).__name__} {r[0]} has no cause"
         for r in records

@@ -67,6 +67,7 @@ DEPLOYMENT = 7
 APPROVAL_KEY = b"approval-of-drills"
 PERMIT_KEY = b"permit-of-drills!!"
 ALPHA, BETA = "alpha", "beta"
+TRADER = "/trader"
 VENUES = (ALPHA, BETA)
 PRICES = {"BTC": Decimal(30_000), "ETH": Decimal(2_000)}
 LIMITS = RiskLimits(
@@ -230,7 +231,7 @@ class World:
             _group("venues", [self._connection(venue) for venue in VENUES]),
             _group("positions", [self._position(item) for item in instruments]),
             _group("hedges", [self._pair(pair) for pair in self.pairs]),
-            self._spec("/trader", Trader, scheme=self.ids),
+            self._spec(TRADER, Trader, scheme=self.ids),
         )
         if strategy:
             pair = self.pairs[0]
@@ -285,7 +286,7 @@ class World:
             approval_key=APPROVAL_KEY,
             permit_key=PERMIT_KEY,
             deployment=DEPLOYMENT,
-            listeners=(RISK, PORTFOLIO, FLATTEN, *pairs),
+            listeners=(RISK, PORTFOLIO, FLATTEN, TRADER, *pairs),
             account_listeners=(RISK, PORTFOLIO, *pairs),
         )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from actors.runtime import EngineError, InvariantError
+from actors.runtime import ActorSpec, EngineError, InvariantError
 from tests.runtime.harness import Harness
 from tests.runtime.probe import Ask, Do, Note, Probe, Told, Urgent, fail
 
@@ -277,8 +277,6 @@ def test_what_a_factory_returns_must_be_new(harness: Harness) -> None:
     """A factory that hands out an actor it made before is refused, in place init."""
     harness.spawn("a")
     first = harness.actor("/a")
-    from actors.runtime import ActorSpec  # noqa: PLC0415
-
     harness.start(ActorSpec("b", lambda: first, runs_on=harness.runs_on))
     ((address, exit_),) = harness.failures
     assert (address, exit_.place) == ("/b", "init")

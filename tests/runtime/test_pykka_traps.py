@@ -9,7 +9,7 @@ import pytest
 
 from actors.runtime import Actor, BlockingRefusedError, EngineError
 from tests.runtime.harness import Harness
-from tests.runtime.probe import Abort, Ask, Do, Note, Probe, Told, fail
+from tests.runtime.probe import Abort, Ask, Do, Note, Probe, Quote, Told, fail
 
 SECOND_NS = 1_000_000_000
 
@@ -76,8 +76,6 @@ def test_a_base_exception_leaves_the_scheduler_and_stops_nobody(harness: Harness
 
 def test_a_base_exception_in_a_subscriber_leaves_no_trace(harness: Harness) -> None:
     """The publisher of a message whose reader leaves the scheduler can publish again."""
-    from tests.runtime.probe import Quote  # noqa: PLC0415
-
     def read(actor: Probe) -> None:
         actor.context.subscribe("q")
 
