@@ -234,15 +234,28 @@ class RootSupervisor(Supervisor):
 
     @handles(TradingStateQuery)
     def trading_query(self, _: TradingStateQuery) -> None:
-        """Tell what the state was."""
+        """Tell what the state was, and which scopes are closing."""
         self.context.reply(self.trading)
+        for begin in self.flattening.values():
+            closing = ScopeClosing(instruments=begin.instruments, reason=begin.reason)
+            self.context.tell(RISK, closing)
 
     @handles(PairStateChanged)
     def pair_changed(self, message: PairStateChanged) -> None:
-        """Follow the pairs, to know when an orderly exit is complete."""
+        """Follow the pairs: a new instance learns of its lease, an orderly exit of its end."""
         self._phases[message.pair] = message.phase
+        if message.phase is PairPhase.RECOVERING:
+            self._lease_again(message.pair)
         if self.stop_phase == 1 and self._all_flat():
             self._flatten_rest()
+
+    def _lease_again(self, pair: str) -> None:
+        legs = [leg for name, *two in self._scopes.pairs for leg in two if name == pair]
+        for begin in self.flattening.values():
+            if any(leg in begin.instruments for leg in legs):
+                lease = LeaseTaken(scope=begin.scope, key=begin.key)
+                self.context.tell(pair_address(pair), lease)
+                return
 
     def _all_flat(self) -> bool:
         return all(phase is PairPhase.FLAT for phase in self._phases.values())

@@ -5,7 +5,9 @@ Rules in the order in which they are asked; what holds for every order comes fir
     1  HALTED                                       nothing but permits passes
     2  NO_QUOTE, STALE_QUOTE, CROSSED_QUOTE         no consent without a fresh, sane book
     3  LOT, QUANTITY_MIN, QUANTITY_MAX, TICK,
-       NOTIONAL_MIN                                 the venue would refuse it
+       NOTIONAL_MIN                                 the venue would refuse it; the least notional is
+                                                    not asked of reduce-only orders: many venues
+                                                    waive it there, and the others say so
     4  PRICE_BAND                                   too far from the mark to be meant
     -  an order that reduces its position passes here: refusing it would be the greater harm,
        and the position bounds it
@@ -153,6 +155,8 @@ def check_order(
     # A sell may fill above its limit, at the bid; margin is counted at the mark.
     value_price = max(worst_price(order, bid, ask, limits.market_slippage_max), bid, mark)
     refused = check_listing(instrument, quantity, price, bid if price is None else price)
+    if refused is RefusalReason.NOTIONAL_MIN and order.reduce_only:
+        refused = None  # it is the last rule of the listing
     if refused is not None:
         return refused
     if order.order_type in _PRICED_NOW:  # a trigger may lie far away on purpose

@@ -72,6 +72,12 @@ class _Step(Message, kw_only=True):
     token: int
 
 
+class _Overdue(Message, kw_only=True):
+    """A mandate has taken so long that it counts as unconfirmed."""
+
+    mandate: int
+
+
 class _Wake(Message, kw_only=True):
     """A gateway asked to be woken."""
 
@@ -213,6 +219,15 @@ class Flattener(Actor):
         for task in tasks.values():
             self._cancel(mandate, task)
         self._report(mandate)
+        patience_ns = self._settings.unconfirmed_after_ms * MS_NS
+        self.context.after(patience_ns, _Overdue(mandate=message.mandate))
+
+    @handles(_Overdue)
+    def overdue(self, message: _Overdue) -> None:
+        """Say that a mandate is not confirmed yet."""
+        mandate = self._mandates.get(message.mandate)
+        if mandate is not None:
+            self._report(mandate)
 
     def _active(self, venue: str) -> list[_Mandate]:
         return [

@@ -111,8 +111,10 @@ class Leg:
         quote: QuoteUpdated | None = self.quote.last
         if quote is None:
             return None
-        ticks = quote.ask_ticks if buy else quote.bid_ticks
-        return from_ticks(ticks, self.instrument.tick) if ticks > 0 else None
+        ticks, lots = (
+            (quote.ask_ticks, quote.ask_lots) if buy else (quote.bid_ticks, quote.bid_lots)
+        )
+        return from_ticks(ticks, self.instrument.tick) if ticks > 0 and lots > 0 else None
 
     def limit_price(self, touch: Decimal, side: Side, slippage_max: Decimal) -> Decimal:
         """Return the worst price on the grid that an order may take, given the touch."""

@@ -94,7 +94,7 @@ class HedgePair(Actor):
             hedge, client_ids.issuer(owner, 1), topic(topic_key(QuoteUpdated, hedge.key))
         )
         self.phase = PairPhase.RECOVERING
-        self.reason = "starting"
+        self.reason = ""
         self.target = ZERO
         self.follow = Follower(self.context, settings, self.main, self.hedge)
         self.trading = TradingState.ACTIVE
@@ -343,11 +343,8 @@ class HedgePair(Actor):
 
     @handles(TradingStateChanged)
     def trading_changed(self, message: TradingStateChanged) -> None:
-        """Note what may be sent; a pair between phases can only be closed by permit when halted."""
+        """Note what may be sent."""
         self.trading = message.state
-        halted = message.state is TradingState.HALTED
-        if halted and self.phase in WORKING and not self._asked_flatten:
-            self._ask_flatten("trading halted while the pair was under way")
         self._work()
 
     @handles(MessageRefused)
@@ -360,6 +357,8 @@ class HedgePair(Actor):
 
     def _work(self) -> None:
         """Send what brings the legs nearer to where they belong; called after every change."""
+        if self._recovery is not None:
+            return
         self.follow.measure()
         if self.phase is PairPhase.HEDGED:
             self._keep_hedged()
@@ -369,6 +368,9 @@ class HedgePair(Actor):
             self._unwind("a leg is not zero although the pair is flat")
         if self.phase not in WORKING:
             return
+        if self.trading is TradingState.HALTED and not self._asked_flatten:
+            # Nothing is approved any more: only permits can close what is open.
+            self._ask_flatten("trading is halted")
         self._limit_exposure()
         if self.phase is PairPhase.ENTERING:
             self._limit_entry()
@@ -454,7 +456,11 @@ class HedgePair(Actor):
 
     def _arm(self) -> None:
         if self._tick is None:
-            self._tick = self.context.after(self.settings.retry_ms * MS_NS, _Tick())
+            delay_ns = self.settings.retry_ms * MS_NS
+            left_ns = self.settings.exposed_ms_max * MS_NS - self.follow.exposed_ns()
+            if 0 < left_ns < delay_ns:
+                delay_ns = left_ns
+            self._tick = self.context.after(delay_ns, _Tick())
 
     # -- telling -------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class AuditBuffer:
         "_flight",
         "_half",
         "_limit",
+        "_lose",
         "_mark",
         "_notice",
         "_ring",
@@ -70,6 +71,7 @@ class AuditBuffer:
         self._digest = DecisionDigest() if digest else None
         self._chunk_max = NEVER
         self._notice: Callable[[], None] = _nothing
+        self._lose: Callable[[Record], None] = _nothing_with
         self._mark = 1
         self.each = False
         self.last_sequence = 0
@@ -87,8 +89,10 @@ class AuditBuffer:
     def _marked(self, waiting: list[Record]) -> None:
         held = len(waiting) + len(self._flight)
         if held > self._limit or self._ring.count:
-            self._ring.keep(waiting.pop())
+            lost = self._ring.keep(waiting.pop())
             self._mark = 0
+            if lost is not None:
+                self._lose(lost)
         else:
             self._mark = self._next_mark()
         self._notice()
@@ -103,14 +107,19 @@ class AuditBuffer:
 
     # -- the journal's side ----------------------------------------------------------------------
 
-    def attach(self, notice: Callable[[], None], *, chunk_max: int) -> None:
-        """Call notice when records begin to wait, and when they must not wait longer."""
-        self._notice, self._chunk_max = notice, chunk_max
+    def attach(
+        self, notice: Callable[[], None], *, lose: Callable[[Record], None], chunk_max: int
+    ) -> None:
+        """Call notice when records begin to wait, and when they must not wait longer.
+
+        lose is given each record that had to make room for another.
+        """
+        self._notice, self._lose, self._chunk_max = notice, lose, chunk_max
         self._mark = self._next_mark()
 
     def detach(self) -> None:
         """Call nobody; the limits still hold."""
-        self.attach(_nothing, chunk_max=NEVER)
+        self.attach(_nothing, lose=_nothing_with, chunk_max=NEVER)
 
     def call_at_each(self, *, each: bool) -> None:
         """Choose whether every single record calls full."""
@@ -120,8 +129,7 @@ class AuditBuffer:
     def take(self) -> tuple[Record, ...]:
         """Return all that waits, now in flight; what is in flight already comes again unchanged."""
         if not self._flight:
-            self._flight = self._waiting
-            self._waiting = self._ring.drain()
+            self._flight, self._waiting = self._waiting, []
             if self._digest is not None:
                 self._digest.update(self._flight)
             if self._flight:
@@ -130,9 +138,10 @@ class AuditBuffer:
         return tuple(self._flight)
 
     def confirm(self) -> None:
-        """Forget what was in flight: it is written."""
+        """Forget what was in flight: it is written; the ring's records wait with the others now."""
         self._confirmed += len(self._flight)
         self._flight = []
+        self._waiting += self._ring.drain()
         self._mark = self._next_mark()
 
     def newest(self, count: int) -> tuple[Record, ...]:
@@ -203,19 +212,20 @@ class _Ring:
         self.marks = 0
         self._gap: tuple[int, Record, Record] | None = None
 
-    def keep(self, record: Record) -> None:
-        """Keep a record, in place of the oldest if there is no room."""
+    def keep(self, record: Record) -> Record | None:
+        """Keep a record; return the oldest if it had to make room."""
         slots = self._slots
         place = (self._start + self.count) % len(slots)
         gone, slots[place] = slots[place], record
         if self.count < len(slots):
             self.count += 1
-            return
+            return None
         assert gone is not None, "a full ring has no empty slot"
         self._start = (self._start + 1) % len(slots)
         self.lost += 1
         count, first = (self._gap[0], self._gap[1]) if self._gap else (0, gone)
         self._gap = (count + 1, first, gone)
+        return gone
 
     def latest(self) -> Record:
         """Return the record that came last."""
@@ -244,4 +254,8 @@ class _Ring:
 
 
 def _nothing() -> None:
+    return None
+
+
+def _nothing_with(_: Record) -> None:
     return None

@@ -122,7 +122,7 @@ class Journal(Actor):
 
     def on_start(self) -> None:
         """Open the store; records that waited for an instance are written once it is open."""
-        self._audit.attach(self._notice, chunk_max=self._settings.chunk_max)
+        self._audit.attach(self._notice, lose=self._lose, chunk_max=self._settings.chunk_max)
         self._due = len(self._audit) > 0
         self._spawn_writer()
 
@@ -162,6 +162,14 @@ class Journal(Actor):
         if not self._noticed:
             self._noticed = True
             self.context.tell(self.context.path, _Noticed())
+
+    def _lose(self, record: Record) -> None:
+        """Say a record that the ring had to give up, unless it was said; it must not raise."""
+        place = self._audit.appended - self._audit.in_ring
+        if place > self._said:
+            self._said = place
+            self._emergency_line(_line(record))
+            self._latest.note((record,))
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -229,21 +237,23 @@ class Journal(Actor):
         if not again:
             self._latest.note(records)
             self._tally.note(records)
-            self._forget_lost(records[0])
         self._due = False
         self._writing_since = self.context.monotonic
-        durable = any(type(record[5]) is StoreRecord for record in records)
+        durable = False
+        for record in records:
+            if type(record[5]) is StoreRecord:
+                durable = True
+            elif type(record[5]) is RecordsLost:
+                self._forget_lost(record[5], record[0])
         self.context.tell(self._writer, WriteRecords(records=records, durable=durable))
 
-    def _forget_lost(self, record: Record) -> None:
+    def _forget_lost(self, lost: RecordsLost, last: int) -> None:
         """Give no answer to those whose rows a gap swallowed: they will see their time run out."""
-        lost = record[5]
-        if type(lost) is RecordsLost:
-            self._waiters = [
-                waiter
-                for waiter in self._waiters
-                if not (waiter[2].pair and lost.first <= waiter[0] <= record[0])
-            ]
+        self._waiters = [
+            waiter
+            for waiter in self._waiters
+            if not (waiter[2].pair and lost.first <= waiter[0] <= last)
+        ]
 
     @handles(RecordsWritten)
     def records_written(self, message: RecordsWritten) -> None:

@@ -101,11 +101,9 @@ class JournalReader(Protocol):
         """Walk the chain of hashes and name the first row that is not as it was written."""
 
 
-class EmergencyLog(Protocol):
-    """Takes lines while the store does not; it must not block and may drop what it cannot take."""
-
-    def __call__(self, line: str) -> None:
-        """Take one line without its end."""
+# Takes one line without its end while the store takes nothing; it must not block or raise, and may
+# drop what it has no room for.
+EmergencyLog = Callable[[str], None]
 
 
 class LatestRecords:

@@ -42,13 +42,10 @@ def describe(box: Mailbox) -> InspectReply:
         control=len(box.control),
         data=len(box.data),
         conflated=len(box.latest),
-        timers=tuple(
-            (timer.due_ns, type(timer.message).__name__) for timer in box.timers.values()
-        ),
+        timers=tuple((timer.due_ns, type(timer.message).__name__) for timer in box.timers.values()),
         children=tuple(child.path for child in box.children),
         last=_seen(box),
         counters=(
-            ("delivered", box.delivered),
             ("dropped", box.dropped),
             ("late_replies", box.late),
             ("restarts", max(0, box.incarnation - 1)),

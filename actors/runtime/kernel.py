@@ -42,11 +42,14 @@ class Kernel:
     """Delivers mail for one tree of actors on one thread.
 
     now is UTC and monotonic the monotonic time of the latest input, both in ns; only a runtime sets
-    them. sequence numbers every message and input; cause is that of the one being handled.
+    them. sequence numbers every message and input; cause is that of the one being handled. acting
+    sends, or nobody. nested: what is published queues, as a handler runs inside another's or a
+    chooser decides. boxes has every address there ever was, live those with an instance.
     """
 
     __slots__ = (
         "_chooser",
+        "acting",
         "agenda",
         "audit",
         "boxes",
@@ -54,19 +57,17 @@ class Kernel:
         "dead",
         "dead_count",
         "drive",
-        "envelope",
         "ingress",
         "lifecycle",
         "live",
         "monotonic",
         "nested",
+        "nobody",
         "now",
         "observer",
         "outside",
         "ready",
-        "running",
         "same_thread",
-        "sender",
         "sequence",
         "substream",
         "topics",
@@ -81,10 +82,9 @@ class Kernel:
         self.monotonic = 0
         self.sequence = 0
         self.cause = 0
-        self.sender = ""
-        self.running: Mailbox | None = None
+        self.nobody = Mailbox("")
+        self.acting = self.nobody
         self.nested = False
-        self.envelope: Envelope | None = None
         self.ready: deque[Mailbox] = deque()
         self.urgent: deque[Mailbox] = deque()
         self.boxes: dict[str, Mailbox] = {}
@@ -100,10 +100,20 @@ class Kernel:
         self._chooser: Chooser | None = None
         self.audit: AuditSink | None = None
         self.observer: Observer | None = None
-        self.wake: Callable[[], None] = _nothing
-        self.drive: Callable[[Any, float | None], None] = _drive_nothing
-        self.same_thread: Callable[[], bool] = _always
+        self.wake: Callable[[], None] = lambda: None
+        self.drive: Callable[[Any, float | None], None] = lambda *_: None
+        self.same_thread: Callable[[], bool] = lambda: True
         self.lifecycle = Lifecycle(self)
+
+    @property
+    def running(self) -> Mailbox | None:
+        """The mailbox whose handler runs, or None between messages."""
+        return None if self.acting is self.nobody else self.acting
+
+    @property
+    def sender(self) -> str:
+        """The address in whose name messages are sent; empty for what comes from outside."""
+        return self.acting.path
 
     @property
     def chooser(self) -> Chooser | None:
@@ -139,21 +149,21 @@ class Kernel:
         else:
             # A mailbox stands in the queue exactly while it has mail.
             self.ready.append(box)
-        data.append((message, sequence, self.cause, self.sender, self.now, mark))
+        data.append((message, sequence, self.cause, self.acting.path, self.now, mark))
         return sequence
 
     def _tell_flagged(self, box: Mailbox, message: Any, sequence: int, mark: Any) -> int:
         flags = message.flags
         if flags & JOURNALLED and self.audit is not None:
-            record = (sequence, self.cause, self.now, self.sender, box.path, message)
+            record = (sequence, self.cause, self.now, self.acting.path, box.path, message)
             self.audit.append(record)
         if flags & CONTROL:
             if type(message) is InspectQuery and box.worker is not None:
                 # An actor on a thread may be inside a handler for long: the kernel answers for it.
-                envelope = (message, sequence, self.cause, self.sender, self.now, mark)
-                asker, self.sender = self.sender, box.path
+                envelope = (message, sequence, self.cause, self.acting.path, self.now, mark)
+                asker, self.acting = self.acting, box
                 answer(self, envelope, describe(box))
-                self.sender = asker
+                self.acting = asker
                 return sequence
             lane, queue, limit = box.control, self.urgent, CONTROL_MAX
         else:
@@ -166,7 +176,7 @@ class Kernel:
             else:
                 self._overflow(box, message, sequence, mark)
             return sequence
-        lane.append((message, sequence, self.cause, self.sender, self.now, mark))
+        lane.append((message, sequence, self.cause, self.acting.path, self.now, mark))
         return sequence
 
     def _astray(self, address: str, message: Any, sequence: int) -> int:
@@ -174,7 +184,7 @@ class Kernel:
         if flags is None:
             raise EngineError(f"to {address}: {type(message).__name__} is no Message, has no lane")
         if flags & JOURNALLED and self.audit is not None:
-            self.audit.append((sequence, self.cause, self.now, self.sender, address, message))
+            self.audit.append((sequence, self.cause, self.now, self.acting.path, address, message))
         self.bury(address, sequence, self.sender, message, "nobody is behind the address")
         return sequence
 
@@ -189,17 +199,16 @@ class Kernel:
         if self.nested:
             self._publish_queued(topic, message)
             return
-        outer, cause, sender = self.running, self.cause, self.sender
+        outer, cause = self.acting, self.cause
         self.nested = True
         try:
             for box in topic.boxes:
                 if box.data or box.control or box.held or box is outer:
-                    self.cause, self.sender = cause, sender
+                    self.acting, self.cause = outer, cause
                     self._conflate(box, (type(message), topic.key), message)
                     continue
                 self.sequence = self.cause = self.sequence + 1
-                self.running = box
-                self.sender = box.path
+                self.acting = box
                 if self.observer is not None:
                     self.observer(box, message, self.sequence, cause)
                 try:
@@ -212,7 +221,7 @@ class Kernel:
                     self.lifecycle.fail(box, error, FailurePlace.HANDLER, message)
         finally:
             self.nested = False
-            self.running, self.cause, self.sender = outer, cause, sender
+            self.acting, self.cause = outer, cause
 
     def _publish_queued(self, topic: Topic, message: Any) -> None:
         for box in topic.boxes:
@@ -228,13 +237,13 @@ class Kernel:
             if not box.data:
                 self.ready.append(box)
             box.data.append((CONFLATED, sequence, 0, "", 0, key))
-        box.latest[key] = (message, sequence, self.cause, self.sender, self.now, 0)
+        box.latest[key] = (message, sequence, self.cause, self.acting.path, self.now, 0)
 
     def _overflow(self, box: Mailbox, message: Any, sequence: int, mark: Any) -> None:
         """Apply the policy of a full mailbox."""
         if type(mark) is Timer or mark > 0:
             # An actor's own timers and the replies it waits for are few, and it cannot do without.
-            box.data.append((message, sequence, self.cause, self.sender, self.now, mark))
+            box.data.append((message, sequence, self.cause, self.acting.path, self.now, mark))
             return
         if box.policy is OverflowPolicy.CONFLATE and mark == 0:
             key = (type(message), getattr(message, "instrument", ""))
@@ -298,13 +307,10 @@ class Kernel:
                     if found is None:
                         continue
                     envelope = found
-                self.envelope = envelope
                 message = envelope[0]
                 self.cause = envelope[1]
-                self.sender = box.path
-                self.running = box
+                self.acting = box
                 box.last.append(envelope)
-                box.delivered += 1
                 if observer is not None:
                     observer(box, message, envelope[1], envelope[2])
                 try:
@@ -316,8 +322,7 @@ class Kernel:
                 except Exception as error:  # noqa: BLE001 - any failure ends the actor
                     self.lifecycle.fail(box, error, place_of(envelope), message)
         finally:
-            self.running = None
-            self.sender = ""
+            self.acting = self.nobody
             self.cause = 0
         return bool(urgent or ready)
 
@@ -372,17 +377,16 @@ class Kernel:
             return
         if box.worker is not None:
             raise EngineError(f"{box.path} has a thread of its own: tell it, do not enter it")
-        outer, cause, sender, nested = self.running, self.cause, self.sender, self.nested
+        outer, cause, nested = self.acting, self.cause, self.nested
         self.sequence = self.cause = self.sequence + 1
-        self.sender = box.path
-        self.running = box
-        self.nested = nested or outer is not None
+        self.acting = box
+        self.nested = nested or outer is not self.nobody
         try:
             function(argument)
         except Exception as error:  # noqa: BLE001 - any failure ends the actor and is reported
             self.lifecycle.fail(box, error, FailurePlace.HANDLER, argument)
         finally:
-            self.running, self.cause, self.sender, self.nested = outer, cause, sender, nested
+            self.acting, self.cause, self.nested = outer, cause, nested
 
     # -- time ----------------------------------------------------------------------------------
 
@@ -436,10 +440,10 @@ class Kernel:
                 return
         timer.queued = True
         self.cause = timer.cause
-        self.sender = box.path
+        self.acting = box
         self.tell(box.path, timer.message, timer)
         self.cause = 0
-        self.sender = ""
+        self.acting = self.nobody
 
     # -- from outside --------------------------------------------------------------------------
 
@@ -471,7 +475,7 @@ class Kernel:
 
     def in_handler(self) -> bool:
         """Return whether the caller is inside a handler on the kernel's own thread."""
-        return self.running is not None and self.same_thread()
+        return self.acting is not self.nobody and self.same_thread()
 
     def inspect(self, address: str) -> InspectReply:
         """Describe an address without a message: the run goes on as if nobody had looked.
@@ -484,15 +488,3 @@ class Kernel:
 def unhandled(box: Mailbox, message: Any) -> UnhandledMessageError:
     """Return the error of an actor that was sent what it declares no handler for."""
     return UnhandledMessageError(f"{box.path} has no handler for {type(message).__name__}")
-
-
-def _nothing() -> None:
-    return None
-
-
-def _drive_nothing(_: Any, __: float | None) -> None:
-    return None
-
-
-def _always() -> bool:
-    return True

@@ -31,8 +31,6 @@ from actors.runtime.timers import Timer
 from actors.runtime.topics import Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from actors.runtime.actor import Actor
     from actors.runtime.envelope import Envelope
     from actors.runtime.kernel import Kernel
@@ -147,7 +145,7 @@ class Lifecycle:
             context.later(lambda: self._install(box, actor))
             place = FailurePlace.START
             actor.on_start()
-        except Exception as error:  # noqa: BLE001 - reported like any failure
+        except Exception as error:
             raise FailedAt(place, error) from error
         finally:
             spawning.reset(token)
@@ -189,7 +187,7 @@ class Lifecycle:
         try:
             if not actor.on_stop_requested():
                 return
-        except Exception as error:  # noqa: BLE001 - reported like any failure
+        except Exception as error:
             raise FailedAt(FailurePlace.STOP, error) from error
         self._leave(box, actor)
 
@@ -197,7 +195,7 @@ class Lifecycle:
         """Run the last hook of an orderly end, then end; on the actor's own thread."""
         try:
             actor.on_stop()
-        except Exception as error:  # noqa: BLE001 - reported like any failure
+        except Exception as error:
             raise FailedAt(FailurePlace.STOP, error) from error
         actor.context.later(lambda: self.end(box, NORMAL_EXIT))
 
@@ -225,7 +223,7 @@ class Lifecycle:
     def stop_from_outside(self, address: str, future: Any) -> None:
         """Stop an actor for a caller outside; the future gets whether it was there."""
         if not self._kernel.is_alive(address):
-            future.set(False)  # noqa: FBT003 - pykka's future
+            future.set(False)
             return
         self._stop_waiters.setdefault(address, []).append(future)
         self.request_stop(address)
@@ -297,7 +295,7 @@ class Lifecycle:
         box.actor = box.table = box.context = None
         box.held = True
         del kernel.live[box.path]
-        sender, kernel.sender = kernel.sender, box.path
+        acting, kernel.acting = kernel.acting, box
         for child in reversed(box.children[:]):
             self.end(child, Exit(kind=ExitKind.KILLED, reason=f"{box.path} ended"))
         if actor is not None:
@@ -328,9 +326,9 @@ class Lifecycle:
                 box.parent.children.remove(box)
             if box.parent.table is not None:
                 kernel.tell(box.parent.path, ChildEnded(address=box.path, exit=exit_))
-        kernel.sender = sender
+        kernel.acting = acting
         for future in self._stop_waiters.pop(box.path, ()):
-            future.set(True)  # noqa: FBT003 - pykka's future
+            future.set(True)
 
     def _bury_mail(self, box: Mailbox) -> None:
         kernel = self._kernel

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from actors.runtime.kernel import Kernel
-from actors.runtime.thread import ThreadPool
+from actors.runtime.thread import INPUTS_PER_TURN_MAX, ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LoopRuntime"]
 
-INPUTS_PER_TURN_MAX = 64
 SWITCH_INTERVAL_S = 0.0001
 
 

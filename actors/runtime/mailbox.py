@@ -60,7 +60,6 @@ class Mailbox:
         "context",
         "control",
         "data",
-        "delivered",
         "dropped",
         "failing",
         "held",
@@ -117,7 +116,6 @@ class Mailbox:
         self.worker: Worker | None = None
         self.spec: Any = None
         self.rng: Any = None
-        self.delivered = 0
         self.dropped = 0
         self.late = 0
 

@@ -31,8 +31,7 @@ def hand_over(kernel: Kernel, box: Mailbox, table: Table) -> Callable[[Any], Non
     """Return the handler that the kernel sees: it runs the actor's own one on its thread."""
 
     def to_thread(message: Any) -> None:
-        envelope = kernel.envelope
-        assert envelope is not None, "a handler is called with the envelope set"
+        envelope = box.last[-1]
         if type(message) is StopRequested:
             box.life = Life.STOPPING
         handler = table[type(message)]
@@ -42,7 +41,7 @@ def hand_over(kernel: Kernel, box: Mailbox, table: Table) -> Callable[[Any], Non
     return to_thread
 
 
-def run_step(
+def run_step(  # noqa: PLR0917 - the whole of one step
     kernel: Kernel,
     box: Mailbox,
     envelope: Envelope | None,
@@ -87,7 +86,7 @@ def _done(
         return
     lifecycle = kernel.lifecycle
     box.busy = False
-    kernel.cause, kernel.sender = context.cause, box.path
+    kernel.cause, kernel.acting = context.cause, box
     effects, context.effects = context.effects, []
     try:
         for effect in effects:
@@ -98,7 +97,7 @@ def _done(
     finally:
         if report is not None:
             lifecycle.ended_badly(box, report)
-        kernel.cause, kernel.sender = 0, ""
+        kernel.cause, kernel.acting = 0, kernel.nobody
         if not box.busy:
             lifecycle.unpark(box)
     if escaped is not None:

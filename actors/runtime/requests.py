@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["answer", "ask", "in_hand", "reply"]
 
 
-def ask(
+def ask(  # noqa: PLR0917 - the whole of one request
     kernel: Kernel, box: Mailbox, number: int, address: str, message: Any, timeout_ns: int
 ) -> None:
     """Send a request of a box under a number that it has not used before."""
@@ -35,10 +35,10 @@ def in_hand(kernel: Kernel) -> Envelope:
 
     Raises: EngineError where there is none: in a start hook, in what was published, in an input.
     """
-    envelope = kernel.envelope
-    if envelope is None or envelope[1] != kernel.cause:
+    last = kernel.acting.last
+    if not last or last[-1][1] != kernel.cause:
         raise EngineError("there is no message to reply to")
-    return envelope
+    return last[-1]
 
 
 def answer(kernel: Kernel, envelope: Envelope, message: Any) -> None:

@@ -65,9 +65,7 @@ class SimulatedRuntime:
 
     def at(self, due_ns: int, action: Callable[[], None]) -> None:
         """Run an action as an input at a UTC time, now at the earliest."""
-        self.kernel.at_monotonic(
-            max(due_ns - self._offset_ns, self.kernel.monotonic), action
-        )
+        self.kernel.at_monotonic(max(due_ns - self._offset_ns, self.kernel.monotonic), action)
 
     def add_source(self, source: MarketSource) -> None:
         """Merge a source's events into the run."""
@@ -124,7 +122,10 @@ class SimulatedRuntime:
         self.run_until(self.now_ns + delta_ns)
 
     def run_until(self, end_ns: int) -> None:
-        """Run every event up to and including a UTC time and set the clock to it."""
+        """Run every event up to and including a UTC time and set the clock to it.
+
+        Sources go in order of time, and at one time in the order in which they were added.
+        """
         self.settle()
         while True:
             upcoming = sorted(
@@ -134,8 +135,12 @@ class SimulatedRuntime:
             )
             if not upcoming:
                 break
-            limit = end_ns if len(upcoming) == 1 else min(upcoming[1][0], end_ns)
-            self._sources[upcoming[0][1]].pump(limit)
+            index = upcoming[0][1]
+            limit = end_ns
+            if len(upcoming) > 1:
+                # Of events at one time those of the source that was added first come first.
+                limit = upcoming[1][0] - (index > upcoming[1][1])
+            self._sources[index].pump(limit)
             self.settle()
         self.set_time(max(end_ns, self.now_ns))
         self.settle()

@@ -40,7 +40,7 @@ def within_budget(restarts: tuple[int, ...], now_ns: int, period_ns: int) -> tup
     return tuple(time for time in restarts if time >= now_ns - period_ns)
 
 
-def decide(
+def decide(  # noqa: PLR0917 - the whole input of one decision
     spec: SupervisorSpec,
     failed: ChildSpec,
     kind: ExitKind,

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = ["VenueConnection"]
 
 _State = ConnectionState
+SWEEPS_PER_TIMEOUT = 4
 
 
 class _Sweep(Message, kw_only=True):
@@ -126,6 +127,10 @@ class VenueConnection(Actor):
         self._account_listeners = account_listeners
         self._risk = risk
         self._deployment = deployment
+        self._feeds = Feeds(self.context)
+        # The gateway takes these as they are: a quote passes through one call less.
+        self.send: Callable[[Frame], None] = transport.send
+        self.market: Callable[[MarketEvent], None] = self._feeds.publish
         self._gateway = gateway(self)
         self._desk = OrderDesk(self.context, settings, self._gateway, risk)
         self._budget = RateBudget(
@@ -143,7 +148,7 @@ class VenueConnection(Actor):
         self._sweep: Timer | None = None
         self._booked = Booked()
         self._instruments = tuple(item.key for item in self._gateway.instruments)
-        self._feeds = Feeds(self.context, self._instruments)
+        self._feeds.open(self._instruments)
 
     def state(self) -> tuple[tuple[str, str], ...]:
         """Return the connection state, why, the live orders and the budget left."""
@@ -217,17 +222,9 @@ class VenueConnection(Actor):
 
     # -- what the gateway puts out (GatewaySink) -----------------------------------------------
 
-    def send(self, frame: Frame) -> None:
-        """Put a frame on the wire."""
-        self._transport.send(frame)
-
     def wake(self, delay_ns: int, token: int) -> None:
         """Wake the gateway later."""
         self.context.after(delay_ns, _Wake(token=token))
-
-    def market(self, event: MarketEvent) -> None:
-        """Publish market data; the last thing done with a frame."""
-        self._feeds.publish(event)
 
     def emit(self, event: GatewayEvent) -> None:
         """Take what the venue says of the account or the session."""
@@ -483,7 +480,8 @@ class VenueConnection(Actor):
 
     def _arm_sweep(self) -> None:
         if self._sweep is None and self._desk.ledger.live:
-            self._sweep = self.context.after(self._settings.ack_timeout_ms * MS_NS, _Sweep())
+            period_ns = self._settings.ack_timeout_ms * MS_NS // SWEEPS_PER_TIMEOUT
+            self._sweep = self.context.after(period_ns, _Sweep())
 
     @handles(_Sweep)
     def sweep(self, _: _Sweep) -> None:

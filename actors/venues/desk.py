@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from actors.messages.orders import LiveOrder, OrderRefused, OrderUpdated
 from actors.venues.ledger import Ledger, Tracked
-from domain.orders import FINAL_STATES, OrderEvent, OrderState
+from domain.orders import FINAL_STATES, OrderEvent, OrderState, TimeInForce
 
 if TYPE_CHECKING:
     from actors.messages.venue import OrderAcknowledged, OrderFilled, OrderFinished, OrderLookup
@@ -164,8 +164,10 @@ class OrderDesk:
             order = tracked.order
             overdue = monotonic - tracked.sent_ns >= timeout_ns
             expired = order.expires_ns and now > order.expires_ns + skew_ns
-            waits = tracked.state in (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
-            if (waits and overdue) or (expired and tracked.state is not OrderState.UNKNOWN):
+            # What cannot rest is at its end as soon as the venue has seen it.
+            rests = order.time_in_force in (TimeInForce.GTC, TimeInForce.POST_ONLY)
+            waits = not rests or tracked.state in (OrderState.SUBMITTED, OrderState.CANCEL_PENDING)
+            if (waits and overdue) or expired:
                 self.lose(tracked, "no answer from the venue in time")
             if tracked.state is OrderState.UNKNOWN and monotonic - tracked.asked_ns >= timeout_ns:
                 self.look_up(tracked)

@@ -17,21 +17,26 @@ __all__ = ["Feeds"]
 class Feeds:
     """The topics of a venue's instruments."""
 
-    __slots__ = ("_context", "_quotes", "_topics")
+    __slots__ = ("_context", "_publish", "_quotes", "_topics")
 
-    def __init__(self, context: Context, instruments: tuple[str, ...]) -> None:
-        """Make the quote topic of every instrument; others come with their first message."""
+    def __init__(self, context: Context) -> None:
+        """Publish through a context; topics come with ``open`` or with their first message."""
         self._context = context
-        self._quotes = {key: context.topic(topic_key(QuoteUpdated, key)) for key in instruments}
+        self._publish = context.publish
+        self._quotes: dict[str, Topic] = {}
         self._topics: dict[tuple[type, str], Topic] = {}
+
+    def open(self, instruments: tuple[str, ...]) -> None:
+        """Make the quote topic of every instrument, so that its age is watched."""
+        for key in instruments:
+            self._quotes[key] = self._context.topic(topic_key(QuoteUpdated, key))
 
     def publish(self, event: MarketEvent) -> None:
         """Publish market data; the last thing done with a frame."""
         if type(event) is QuoteUpdated:
-            topic = self._quotes[event.instrument]
+            self._publish(self._quotes[event.instrument], event)
         else:
-            topic = self._topic(event)
-        self._context.publish(topic, event)
+            self._publish(self._topic(event), event)
 
     def _topic(self, event: MarketEvent) -> Topic:
         key = (type(event), event.instrument)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import hops, orders, quotes
+from tests.bench import bars, control, hops, orders, quotes
 from tests.bench.measure import Line, Scale
 
 BENCHMARKS: dict[str, Callable[[Scale], list[Line]]] = {
@@ -23,6 +23,9 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Line]]] = {
         orders.orders_50k,
         orders.orders_latency,
         orders.orders_growth,
+        bars.bars_500k,
+        control.control_busy,
+        control.control_queued,
     )
 }
 FULL = Scale()

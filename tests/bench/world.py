@@ -12,10 +12,12 @@ from actors.journal.journal import Journal
 from actors.journal.store import MemoryStore
 from actors.messages.market import MarkUpdated, QuoteUpdated
 from actors.portfolio.portfolio import Portfolio
+from actors.ports import Transport
 from actors.positions.position import Position
 from actors.risk.supervisor import RiskSupervisor
 from actors.root import RootSupervisor, ScopeMap
 from actors.runtime import Actor, ActorSpec, ChildSpec, SimulatedRuntime, Supervisor, SupervisorSpec
+from actors.runtime.loop import LoopRuntime
 from actors.settings import FlattenSettings, JournalSettings, RiskSettings, VenueSettings
 from actors.venues.connection import VenueConnection
 from domain.checks import RiskLimits
@@ -55,6 +57,10 @@ def substream(name: str) -> Random:
     return Random(name)
 
 
+def _as_it_is(transport: Transport) -> Transport:
+    return transport
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Which parts of the tree a benchmark wants; owners hear of positions and accounts."""
@@ -65,6 +71,8 @@ class Options:
     latency: LatencyModel | None = None
     heartbeat_s: int = 5
     resync_s: int = 30
+    transport: Callable[[Transport], Transport] = _as_it_is
+    flattener: Callable[[], Actor] | None = None
 
 
 class World:
@@ -73,10 +81,14 @@ class World:
     audit counts every journalled message unless a real journal keeps it.
     """
 
-    def __init__(self, options: Options) -> None:
-        """Build everything and let it settle, so that it is LIVE when the feed begins."""
+    def __init__(self, options: Options, loop: LoopRuntime | None = None) -> None:
+        """Build everything and let it settle, so that it is LIVE when the feed begins.
+
+        On a loop, which lives in real time, the caller waits for that.
+        """
         self.options = options
-        self.runtime = SimulatedRuntime(substream, start_ns=feed.START_NS - SETTLE_NS)
+        self.simulated = SimulatedRuntime(substream, start_ns=feed.START_NS - SETTLE_NS)
+        self.runtime = loop or self.simulated
         self.instrument = listing(
             "alpha", "BTC", maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.0005")
         )
@@ -84,13 +96,15 @@ class World:
         exchange = Exchange("alpha", [self.instrument], rules=rules)
         exchange.open_account("main", Decimal(100_000_000))
         self.venue = SimulatedVenue(exchange, self.runtime, options.latency)
+        self.transport: Transport = options.transport(MemoryTransport(self.venue, "main"))
         self.audit = AuditBuffer()
         if options.journal:
             self.runtime.kernel.audit = self.audit
-        self.venue.publish_quote(_first_quote())
+        self.venue.publish_quote(_first_quote(self.runtime.now_ns))
         self.mark(Decimal(30_000))
         self.runtime.spawn(ActorSpec("root", self._root))
-        self.runtime.advance(SETTLE_NS)
+        if loop is None:
+            self.simulated.advance(SETTLE_NS)
         self.check()
 
     def mark(self, price: Decimal) -> None:
@@ -114,9 +128,9 @@ class World:
 
     def run(self, series: Iterable[Iterable[Chunk]], until_ns: int) -> None:
         """Publish series up to a time."""
-        source = ChunkSource(series, {"alpha": self.venue}, self.runtime.set_time)
-        self.runtime.add_source(source)
-        self.runtime.run_until(until_ns)
+        source = ChunkSource(series, {"alpha": self.venue}, self.simulated.set_time)
+        self.simulated.add_source(source)
+        self.simulated.run_until(until_ns)
 
     def _root(self) -> RootSupervisor:
         return RootSupervisor(
@@ -136,6 +150,8 @@ class World:
         children.append(
             _group("venues", {"alpha": lambda: self.connection(listeners, self.instrument)})
         )
+        if options.flattener is not None:
+            children.insert(0, ChildSpec("flatten", options.flattener))
         if options.journal:
             children.insert(0, ChildSpec("journal", self._journal))
         return SupervisorSpec(tuple(children))
@@ -169,7 +185,7 @@ class World:
             gateway=lambda sink: SimulatedGateway(
                 (instrument,), sink=sink, heartbeat_ns=heartbeat_ns, switch_ns=3 * heartbeat_ns
             ),
-            transport=MemoryTransport(self.venue, "main"),
+            transport=self.transport,
             approval_key=APPROVAL_KEY,
             permit_key=PERMIT_KEY,
             deployment=7,
@@ -205,14 +221,14 @@ def _group(name: str, makers: dict[str, Callable[[], Actor]]) -> ChildSpec:
     )
 
 
-def _first_quote() -> QuoteUpdated:
+def _first_quote(now_ns: int) -> QuoteUpdated:
     return QuoteUpdated(
         instrument=KEY,
         bid_ticks=299_999,
         bid_lots=feed.LOTS,
         ask_ticks=300_001,
         ask_lots=feed.LOTS,
-        venue_time_ns=feed.START_NS - SETTLE_NS,
+        venue_time_ns=now_ns,
         sequence=0,
     )
 

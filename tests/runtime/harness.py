@@ -84,12 +84,12 @@ class Harness(ABC):
 
     # -- what does not ---------------------------------------------------------------------------
 
-    def spec(self, id_: str, script: Script | None = None, **options: Any) -> ActorSpec:
+    def spec(self, id_: str, script: Script | None = None, **options: Any) -> ActorSpec:  # noqa: ANN401 - fields of the spec
         """Return the spec of a probe that runs where this harness wants it."""
         steps = script or {}
         return ActorSpec(id_, lambda: Probe(self.log, steps), runs_on=self.runs_on, **options)
 
-    def child(self, id_: str, script: Script | None = None, **options: Any) -> ChildSpec:
+    def child(self, id_: str, script: Script | None = None, **options: Any) -> ChildSpec:  # noqa: ANN401 - fields of the spec
         """Return the child spec of a probe."""
         steps = script or {}
         return ChildSpec(id_, lambda: Probe(self.log, steps), runs_on=self.runs_on, **options)
@@ -100,7 +100,7 @@ class Harness(ABC):
         self.settle()
         return address
 
-    def spawn(self, id_: str, script: Script | None = None, **options: Any) -> str:
+    def spawn(self, id_: str, script: Script | None = None, **options: Any) -> str:  # noqa: ANN401 - fields of the spec
         """Spawn a probe and let it start."""
         return self.start(self.spec(id_, script, **options))
 
@@ -267,20 +267,17 @@ class ThreadHarness(RealHarness):
         """See Harness."""
         done = threading.Event()
         results: list[T] = []
-        errors: list[Exception] = []
 
         def call() -> None:
             try:
                 results.append(action())
-            except Exception as error:
-                errors.append(error)
             finally:
                 done.set()
 
         self.kernel.post(call)
         assert done.wait(WAIT_S), "the kernel's thread did not answer"
-        if errors:
-            raise errors[0]
+        if not results:
+            self.settle()  # raises what the action raised
         return results[0]
 
     def settle(self) -> None:

@@ -1,6 +1,6 @@
 """The actor under test: it does what a script says and writes down what happens to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -17,7 +17,8 @@ from actors.runtime import (
     handles,
 )
 
-Script = dict[str, Callable[["Probe"], Any]]
+Step = Callable[["Probe"], Any]
+Script = Mapping[str, Step]
 
 
 class Note(Message, kw_only=True):
@@ -94,7 +95,7 @@ class Probe(Actor):
         """Write an event down."""
         self._log.append(f"{self.context.path.strip('/')}:{text}")
 
-    def _run(self, what: str) -> Any:
+    def _run(self, what: str) -> object:
         step = self._script.get(what)
         return None if step is None else step(self)
 
@@ -115,8 +116,8 @@ class Probe(Actor):
     def on_failure(
         self,
         exception_type: type[BaseException] | None,
-        exception_value: BaseException | None,
-        traceback: TracebackType | None,
+        _: BaseException | None,
+        __: TracebackType | None,
     ) -> None:
         """Write it down."""
         self.say(f"failure {exception_type.__name__ if exception_type else ''}")
@@ -181,3 +182,13 @@ class Probe(Actor):
 def fail(_: Probe) -> None:
     """Fail as an actor does."""
     raise ValueError("on purpose")
+
+
+def watch_all(*addresses: str) -> Step:
+    """Return a step that watches several addresses."""
+
+    def step(actor: Probe) -> None:
+        for address in addresses:
+            actor.context.watch(address)
+
+    return step

@@ -103,7 +103,7 @@ def test_conflate_never_swallows_a_request(harness: Harness) -> None:
 
 
 def test_fail_ends_the_receiver(harness: Harness) -> None:
-    """A mailbox whose policy is to fail ends its actor before the mail that filled it is handled."""
+    """A full mailbox whose policy is to fail ends its actor before any more mail is handled."""
     harness.spawn("b", mailbox_max=2, overflow=OverflowPolicy.FAIL)
     harness.take()
     harness.tell("/b", *three())
@@ -132,7 +132,7 @@ def test_the_control_lane_is_bounded(harness: Harness) -> None:
 
 
 def test_timers_and_replies_find_room_in_a_full_mailbox(harness: Harness) -> None:
-    """What an actor waits for itself, its timers and replies, is not refused when its mail is full."""
+    """An actor's own timers and the replies it waits for are not refused when its mail is full."""
     harness.spawn("b", {"answer": lambda actor: actor.context.reply(Told(text="yes"))})
 
     def ask(actor: Probe) -> None:

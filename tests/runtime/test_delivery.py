@@ -1,7 +1,6 @@
 """Delivery, order and lanes."""
 
 import gc
-from typing import Any
 
 import pytest
 
@@ -110,7 +109,7 @@ def test_an_unhandled_message_is_an_error(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("thing", ["text", 7, {"a": 1}, None])
-def test_what_is_no_message_is_refused(harness: Harness, thing: Any) -> None:
+def test_what_is_no_message_is_refused(harness: Harness, thing: object) -> None:
     """Sending something without a declared lane fails the sender and reaches nobody."""
     harness.spawn("b")
     harness.spawn("a", {"send": lambda actor: actor.context.tell("/b", thing)})

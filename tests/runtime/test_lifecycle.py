@@ -1,12 +1,10 @@
 """Life: start, stop, failure in every place, and what outlives an instance."""
 
-from typing import Any
-
 import pytest
 
 from actors.runtime import ActorSpec, EngineError, InvariantError
 from tests.runtime.harness import Harness
-from tests.runtime.probe import Ask, Do, Note, Probe, Told, Urgent, fail
+from tests.runtime.probe import Ask, Do, Note, Probe, Step, Told, Urgent, fail, watch_all
 
 SECOND_NS = 1_000_000_000
 
@@ -16,9 +14,9 @@ def violate(_: Probe) -> None:
     raise InvariantError("never")
 
 
-def place_script(place: str, step: Any) -> dict[str, Any]:
+def place_script(place: str, step: Step) -> dict[str, Step]:
     """Return a script that runs a step in a place, and the steps that lead there."""
-    script: dict[str, Any] = {
+    script: dict[str, Step] = {
         "arm": lambda actor: actor.context.after(10, Do(what="timer")),
         "halt": lambda actor: actor.context.stop(),
     }
@@ -47,7 +45,7 @@ PLACES = ("init", "start", "handler", "request", "timer", "stop", "stop_requeste
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_failure_ends_the_actor_wherever_it_happens(harness: Harness, place: str) -> None:
-    """An exception in any hook, handler or timer ends the instance and is reported with its place."""
+    """An exception in any hook, handler or timer ends the instance and is reported by place."""
     harness.spawn("a", place_script(place, fail))
     reach(harness, place)
     assert not harness.kernel.is_alive("/a")
@@ -113,7 +111,12 @@ def test_what_a_failing_handler_sent_is_delivered(harness: Harness) -> None:
 
 def test_a_stop_runs_its_hook_once(harness: Harness) -> None:
     """A stopped actor runs on_stop, once, and is gone; stopping it again is nothing."""
-    harness.spawn("a", {"stop it": lambda actor: [actor.context.stop() for _ in range(2)]})
+
+    def stop_twice(actor: Probe) -> None:
+        actor.context.stop()
+        actor.context.stop()
+
+    harness.spawn("a", {"stop it": stop_twice})
     harness.take()
     harness.tell("/a", Do(what="stop it"))
     assert harness.take() == ["a:stop"]
@@ -124,7 +127,12 @@ def test_a_stop_runs_its_hook_once(harness: Harness) -> None:
 
 def test_a_stop_overtakes_a_full_mailbox(harness: Harness) -> None:
     """With its mailbox full an actor handles at most one more message before it stops."""
-    harness.spawn("a", {"note": lambda actor: actor.notes == 1 and actor.context.stop()})
+
+    def stop_first(actor: Probe) -> None:
+        if actor.notes == 1:
+            actor.context.stop()
+
+    harness.spawn("a", {"note": stop_first})
     harness.take()
     harness.tell("/a", *(Note(text=str(number)) for number in range(1_000)))
     assert harness.take() == ["a:0", "a:stop"]
@@ -252,7 +260,7 @@ def test_children_end_before_their_parent(harness: Harness) -> None:
 
     harness.spawn("a", {"start": start, "fail": fail})
     paths = ["/a", "/a/one", "/a/two", "/a/two/grandchild"]
-    harness.spawn("w", {"start": lambda actor: [actor.context.watch(path) for path in paths]})
+    harness.spawn("w", {"start": watch_all(*paths)})
     harness.take()
     harness.tell("/a", Do(what="fail"))
     assert harness.take() == [

@@ -1,12 +1,10 @@
 """Topics: at once to who is idle, the latest to who is not, nothing to who is gone."""
 
-from typing import Any
-
 from tests.runtime.harness import Harness, SimulatedHarness
-from tests.runtime.probe import Do, Note, Probe, Quote, Told, Urgent, fail
+from tests.runtime.probe import Do, Note, Probe, Quote, Step, Told, Urgent, fail
 
 
-def subscriber(extra: dict[str, Any] | None = None) -> dict[str, Any]:
+def subscriber(extra: dict[str, Step] | None = None) -> dict[str, Step]:
     """Return the script of an actor that reads the feed q."""
     return {"start": lambda actor: actor.context.subscribe("q")} | (extra or {})
 
@@ -94,10 +92,10 @@ def test_publishing_to_oneself_queues(harness: Harness) -> None:
 
 
 def test_a_ring_of_publishers_does_not_recurse(harness: Harness) -> None:
-    """When a subscriber publishes in turn, nobody's handler is entered inside another of its own."""
+    """When a subscriber publishes in turn, no handler is entered inside one of the same actor."""
     depth = [0]
 
-    def pass_on(to: str) -> Any:
+    def pass_on(to: str) -> Step:
         def step(actor: Probe) -> None:
             depth[0] += 1
             assert depth[0] == 1 or harness.name != "thread"
@@ -110,7 +108,7 @@ def test_a_ring_of_publishers_does_not_recurse(harness: Harness) -> None:
 
         return step
 
-    def read(key: str) -> Any:
+    def read(key: str) -> Step:
         return lambda actor: actor.context.subscribe(key)
 
     harness.spawn("a", {"start": read("a"), "quote": pass_on("b"), "go": pass_on("b")})

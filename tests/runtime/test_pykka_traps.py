@@ -15,7 +15,7 @@ SECOND_NS = 1_000_000_000
 
 
 def test_an_exception_on_ask_fails_the_actor_as_on_tell(harness: Harness) -> None:
-    """pykka hands the exception to the asker and lives on; here the actor ends both times."""
+    """Pykka hands the exception to the asker and lives on; here the actor ends both times."""
     ends = []
     for send in (harness.tell, harness.ask):
         harness.spawn("a", {"fail": fail})
@@ -26,7 +26,7 @@ def test_an_exception_on_ask_fails_the_actor_as_on_tell(harness: Harness) -> Non
 
 
 def test_a_failing_on_start_runs_the_failure_hook(harness: Harness) -> None:
-    """pykka runs no hook; here on_failure runs and the failure is reported like any other."""
+    """Pykka runs no hook; here on_failure runs and the failure is reported like any other."""
     harness.spawn("a", {"start": fail})
     assert harness.take() == ["a:start", "a:failure ValueError"]
     ((_, exit_),) = harness.failures
@@ -35,7 +35,7 @@ def test_a_failing_on_start_runs_the_failure_hook(harness: Harness) -> None:
 
 
 def test_a_stop_between_is_alive_and_tell_loses_nothing_silently(harness: Harness) -> None:
-    """pykka drops the message; here it is a dead letter with its reason."""
+    """Pykka drops the message; here it is a dead letter with its reason."""
     harness.spawn("a", {"stop": lambda actor: actor.context.exit()})
     ref = harness.ref("/a")
     assert ref.is_alive()
@@ -46,7 +46,7 @@ def test_a_stop_between_is_alive_and_tell_loses_nothing_silently(harness: Harnes
 
 
 def test_a_timed_out_request_is_never_executed_twice(harness: Harness) -> None:
-    """pykka's caller is tempted to ask again; our request is sent once whatever becomes of it."""
+    """Pykka's caller is tempted to ask again; our request is sent once whatever becomes of it."""
     harness.spawn("b")
     harness.spawn("a", {"ask": lambda actor: actor.context.request("/b", Ask(), SECOND_NS)})
     harness.tell("/a", Do(what="ask"))
@@ -61,7 +61,7 @@ def abort(_: Probe) -> None:
 
 
 def test_a_base_exception_leaves_the_scheduler_and_stops_nobody(harness: Harness) -> None:
-    """pykka stops every actor; here it leaves through the runtime and all the others go on."""
+    """Pykka stops every actor; here it leaves through the runtime and all the others go on."""
     harness.spawn("a", {"abort": abort})
     harness.spawn("b")
     harness.take()
@@ -76,17 +76,23 @@ def test_a_base_exception_leaves_the_scheduler_and_stops_nobody(harness: Harness
 
 def test_a_base_exception_in_a_subscriber_leaves_no_trace(harness: Harness) -> None:
     """The publisher of a message whose reader leaves the scheduler can publish again."""
+
     def read(actor: Probe) -> None:
         actor.context.subscribe("q")
 
-    harness.spawn("a", {"start": read, "quote": lambda actor: None if actor.notes else abort(actor)})
+    harness.spawn(
+        "a", {"start": read, "quote": lambda actor: None if actor.notes else abort(actor)}
+    )
 
     def publish() -> None:
         harness.kernel.publish(harness.kernel.lifecycle.topic("q"), Quote(price=1))
 
-    with pytest.raises(Abort):
+    def act() -> None:
         harness.run(publish)
         harness.settle()
+
+    with pytest.raises(Abort):
+        act()
     assert not harness.kernel.nested
     assert harness.kernel.running is None
     harness.tell("/a", Note(text="count"))
@@ -97,7 +103,7 @@ def test_a_base_exception_in_a_subscriber_leaves_no_trace(harness: Harness) -> N
 
 
 def test_an_actor_without_a_thread_is_not_collected(harness: Harness) -> None:
-    """pykka's registry would not save it: here the address holds the instance."""
+    """Pykka's registry would not save it: here the address holds the instance."""
     harness.spawn("a")
     harness.spawn("b")
     for _ in range(3):
@@ -108,7 +114,7 @@ def test_an_actor_without_a_thread_is_not_collected(harness: Harness) -> None:
 
 
 def test_a_stop_does_not_wait_behind_the_mailbox(harness: Harness) -> None:
-    """pykka's stop is last in line; here at most one more message is handled before it."""
+    """Pykka's stop is last in line; here at most one more message is handled before it."""
     harness.spawn("a")
 
     def act() -> None:
@@ -123,7 +129,7 @@ def test_a_stop_does_not_wait_behind_the_mailbox(harness: Harness) -> None:
 
 
 def test_on_receive_refuses(harness: Harness) -> None:
-    """pykka only warns about what nobody handles; the catch-all refuses here."""
+    """Pykka only warns about what nobody handles; the catch-all refuses here."""
     harness.spawn("a")
     with pytest.raises(EngineError, match="no handler for Note"):
         harness.actor("/a").on_receive(Note(text="x"))

@@ -68,7 +68,7 @@ def test_a_late_reply_is_dropped_and_counted(harness: Harness) -> None:
         "b",
         {
             "answer": lambda actor: kept.append(actor.context.defer()),
-            "late": lambda actor: kept[0].reply(Told(text="late")),
+            "late": lambda _: kept[0].reply(Told(text="late")),
         },
     )
     harness.spawn("a", {"ask": request})
@@ -124,13 +124,13 @@ def test_a_second_reply_is_dropped(harness: Harness) -> None:
 
 
 def test_a_reply_may_come_from_a_later_handler(harness: Harness) -> None:
-    """defer keeps the right to answer until something else has happened."""
+    """Defer keeps the right to answer until something else has happened."""
     kept: list[Any] = []
     harness.spawn(
         "b",
         {
             "answer": lambda actor: kept.append(actor.context.defer()),
-            "note": lambda actor: kept.pop().reply(Told(text="at last")),
+            "note": lambda _: kept.pop().reply(Told(text="at last")),
         },
     )
     harness.spawn("a", {"ask": request})
@@ -141,7 +141,7 @@ def test_a_reply_may_come_from_a_later_handler(harness: Harness) -> None:
 
 
 def test_a_reply_to_plain_mail_goes_to_its_sender(harness: Harness) -> None:
-    """reply works for told messages too: it is a plain message to the sender."""
+    """Reply works for told messages too: it is a plain message to the sender."""
     harness.spawn("b", {"answer": reply})
     harness.spawn("a", {"tell": lambda actor: actor.context.tell("/b", Ask())})
     harness.take()
@@ -164,7 +164,7 @@ def test_an_answer_does_not_reach_the_next_instance(harness: Harness) -> None:
         "b",
         {
             "answer": lambda actor: kept.append(actor.context.defer()),
-            "now": lambda actor: kept[0].reply(Told(text="old")),
+            "now": lambda _: kept[0].reply(Told(text="old")),
         },
     )
     script = {"ask": request, "fail": fail}
@@ -227,7 +227,7 @@ def test_replies_match_their_requests(harness: Harness) -> None:
         "b",
         {
             "answer": lambda actor: kept.append(actor.context.defer()),
-            "second": lambda actor: kept[1].reply(Told(text="second")),
+            "second": lambda _: kept[1].reply(Told(text="second")),
         },
     )
     harness.spawn("a", {"ask": request})

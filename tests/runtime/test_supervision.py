@@ -15,7 +15,7 @@ from actors.runtime import (
     SupervisorSpec,
 )
 from tests.runtime.harness import Harness, substream
-from tests.runtime.probe import Do, Probe, fail
+from tests.runtime.probe import Do, Probe, fail, watch_all
 from tests.runtime.trees import SECOND_NS, Branch, Once, branch, plant, root
 
 FAIL: dict[str, Any] = {"fail": fail}
@@ -267,19 +267,17 @@ def test_a_crashed_supervisor_ends_its_children_first(harness: Harness) -> None:
     """When a supervisor itself fails its children are gone before its parent hears of it."""
 
     class Fragile(Branch):
-        def on_scope_lost(self, lost: object) -> None:
+        def on_scope_lost(self, _: object) -> None:
             raise ValueError("supervisor down")
 
     lost = harness.child(
         "b", FAIL, restart=Restart.TEMPORARY, scope=FlattenScope.PAIR, scope_key="x"
     )
     spec = SupervisorSpec((harness.child("a"), lost, harness.child("c")))
-    fragile = ChildSpec(
-        "s", lambda: Fragile(harness.log, spec), supervisor=True, shutdown_ns=None
-    )
+    fragile = ChildSpec("s", lambda: Fragile(harness.log, spec), supervisor=True, shutdown_ns=None)
     plant(harness, fragile)
     paths = ("/s", "/s/a", "/s/c")
-    harness.spawn("w", {"start": lambda actor: [actor.context.watch(path) for path in paths]})
+    harness.spawn("w", {"start": watch_all(*paths)})
     harness.take()
     harness.tell("/s/b", Do(what="fail"))
     taken = harness.take()
@@ -288,7 +286,11 @@ def test_a_crashed_supervisor_ends_its_children_first(harness: Harness) -> None:
         "w:terminated /s/a killed",
         "w:terminated /s failure",
     ]
-    assert [row for row in taken if row.endswith("start")] == ["s/a:start", "s/b:start", "s/c:start"]
+    assert [row for row in taken if row.endswith("start")] == [
+        "s/a:start",
+        "s/b:start",
+        "s/c:start",
+    ]
     assert harness.kernel.is_alive("/s/c")
 
 

@@ -29,7 +29,7 @@ def spec(strategy: Strategy, restart: Restart, intensity: int = 3) -> Supervisor
     return SupervisorSpec(children, strategy, intensity, PERIOD)
 
 
-def decision(
+def decision(  # noqa: PLR0917 - the arguments of what it stands for
     strategy: Strategy,
     restart: Restart,
     kind: ExitKind,

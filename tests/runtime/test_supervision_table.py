@@ -81,9 +81,7 @@ def test_the_supervision_table(
     harness: Harness, strategy: Strategy, restart: Restart, place: str
 ) -> None:
     """Stops go right to left, starts left to right, and only for whom the strategy names."""
-    b = harness.child(
-        "b", script(place), restart=restart, scope=FlattenScope.PAIR, scope_key="btc"
-    )
+    b = harness.child("b", script(place), restart=restart, scope=FlattenScope.PAIR, scope_key="btc")
     plant(harness, harness.child("a"), b, harness.child("c"), strategy=strategy)
     reach(harness, place)
     assert harness.take() == expected(strategy, restart, place)

@@ -31,7 +31,7 @@ class Gate:
         self.inside = threading.Event()
         self.open = threading.Event()
 
-    def __call__(self, actor: Probe) -> None:
+    def __call__(self, _: Probe) -> None:
         self.inside.set()
         assert self.open.wait(WAIT_S)
 
@@ -88,7 +88,7 @@ def test_mail_for_a_blocked_actor_waits_in_order(threads: ThreadHarness) -> None
 
 
 def test_a_handler_reads_one_time_from_beginning_to_end(threads: ThreadHarness) -> None:
-    """now and sequence are those of the hand-over, however long the handler takes."""
+    """Now and sequence are those of the hand-over, however long the handler takes."""
     gate = Gate()
     seen: list[tuple[int, int, int]] = []
 
@@ -120,6 +120,10 @@ def test_hooks_run_on_the_actors_own_thread(threads: ThreadHarness, how: str) ->
     def note(_: Probe) -> None:
         names.append(threading.current_thread().name)
 
+    def note_and_fail(actor: Probe) -> None:
+        note(actor)
+        fail(actor)
+
     script: dict[str, Any] = {
         "init": note,
         "start": note,
@@ -130,7 +134,7 @@ def test_hooks_run_on_the_actors_own_thread(threads: ThreadHarness, how: str) ->
         "stop it": lambda actor: actor.context.exit(),
     }
     if how == "start":
-        script["start"] = lambda actor: [note(actor), fail(actor)]
+        script["start"] = note_and_fail
     threads.spawn("a", script)
     if how != "start":
         threads.tell("/a", Note(text="1"), Do(what=how))
@@ -184,7 +188,7 @@ def test_a_kill_during_the_start_leaves_no_half_instance(threads: ThreadHarness)
 
 
 def test_an_actor_can_be_looked_at_while_it_blocks(threads: ThreadHarness) -> None:
-    """Its mail, timers and counters are shown; its state is not read while its thread changes it."""
+    """Its mail and counters are shown; its state is not read while its thread changes it."""
     gate = Gate()
     threads.spawn("a", {"block": gate})
     gate.enter(threads, "/a")
@@ -197,7 +201,7 @@ def test_an_actor_can_be_looked_at_while_it_blocks(threads: ThreadHarness) -> No
 
 
 def test_overflow_of_a_stuck_actor_does_not_wait_for_it(threads: ThreadHarness) -> None:
-    """With the policy to fail, an actor stuck in its handler is ended by the mail that finds no room."""
+    """With the policy to fail, a stuck actor is ended by the mail that finds no room."""
     gate = Gate()
     threads.spawn("a", {"block": gate}, mailbox_max=1, overflow=OverflowPolicy.FAIL)
     gate.enter(threads, "/a")
@@ -233,7 +237,7 @@ def test_a_timer_handle_of_an_earlier_step_still_cancels(harness: Harness) -> No
         "a",
         {
             "arm": lambda actor: kept.append(actor.context.every(10, Note(text="tick"))),
-            "disarm": lambda actor: kept[0].cancel(),
+            "disarm": lambda _: kept[0].cancel(),
         },
     )
     harness.take()
@@ -316,7 +320,7 @@ def test_an_inspection_by_message_does_not_wait_for_a_blocked_actor(
 
 
 def test_a_child_that_starts_slowly_holds_back_the_next(threads: ThreadHarness) -> None:
-    """Children start one after the other: the next one waits until the start before has returned."""
+    """Children start one after the other: the next waits until the start before has returned."""
     gate = Gate()
     children = (threads.child("a", {"start": gate}), threads.child("b"))
     spec = ActorSpec("root", lambda: Root(threads.log, SupervisorSpec(children)))

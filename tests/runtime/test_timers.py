@@ -7,12 +7,12 @@ import pytest
 from actors.runtime.kernel import TIMERS_PER_ACTOR_MAX
 from actors.runtime.timers import CANCELLED_MIN
 from tests.runtime.harness import START_NS, Harness, SimulatedHarness
-from tests.runtime.probe import Do, Note, Probe, Urgent, fail
+from tests.runtime.probe import Do, Note, Probe, Step, Urgent, fail
 
 TICK = Note(text="tick")
 
 
-def after(delay_ns: int, text: str = "tick") -> Any:
+def after(delay_ns: int, text: str = "tick") -> Step:
     """Return a step that starts a single shot."""
     return lambda actor: actor.context.after(delay_ns, Note(text=text))
 
@@ -43,7 +43,7 @@ def test_timers_fire_in_order_of_due_time_then_creation(harness: Harness) -> Non
 
 
 def test_a_handler_reads_the_time_of_its_input(harness: Harness) -> None:
-    """now is UTC and monotonic counts from the start; both are those of the timer that was due."""
+    """Now is UTC and monotonic counts from the start; both are those of the timer that was due."""
     seen: list[tuple[int, int]] = []
     harness.spawn(
         "a",
@@ -57,13 +57,13 @@ def test_a_handler_reads_the_time_of_its_input(harness: Harness) -> None:
 
 
 def test_a_periodic_timer_goes_on_until_cancelled(harness: Harness) -> None:
-    """every sends once a period until its handle is cancelled."""
+    """Every sends once a period until its handle is cancelled."""
     handles: list[Any] = []
     harness.spawn(
         "a",
         {
             "start": lambda actor: handles.append(actor.context.every(10, TICK)),
-            "cancel": lambda actor: handles[0].cancel(),
+            "cancel": lambda _: handles[0].cancel(),
         },
     )
     harness.take()
@@ -101,7 +101,7 @@ def test_cancel_holds_even_when_the_message_is_queued(harness: Harness) -> None:
         "a",
         {
             "start": lambda actor: handles.append(actor.context.after(10, TICK)),
-            "cancel": lambda actor: handles[0].cancel(),
+            "cancel": lambda _: handles[0].cancel(),
         },
     )
     harness.take()
@@ -119,13 +119,13 @@ def test_cancel_holds_even_when_the_message_is_queued(harness: Harness) -> None:
 
 
 def test_cancelling_twice_or_too_late_is_harmless(harness: Harness) -> None:
-    """cancel may be called at any time, any number of times."""
+    """Cancel may be called at any time, any number of times."""
     handles: list[Any] = []
     harness.spawn(
         "a",
         {
             "start": lambda actor: handles.append(actor.context.after(10, TICK)),
-            "note": lambda actor: [handles[0].cancel() for _ in range(2)],
+            "note": lambda _: [handles[0].cancel() for _ in range(2)],
         },
     )
     harness.advance(20)
@@ -153,7 +153,7 @@ def test_timers_end_with_the_instance(harness: Harness, how: str) -> None:
 def test_an_actor_holds_a_limited_number_of_timers(harness: Harness) -> None:
     """One timer above the limit fails the actor that asks for it."""
 
-    def arm(count: int) -> Any:
+    def arm(count: int) -> Step:
         return lambda actor: [actor.context.after(10, TICK) for _ in range(count)]
 
     harness.spawn("a", {"some": arm(TIMERS_PER_ACTOR_MAX), "more": arm(1)})
@@ -174,7 +174,7 @@ def test_a_timer_does_not_run_backwards(harness: Harness, delay_ns: int) -> None
 
 
 def test_a_period_of_nothing_is_refused(harness: Harness) -> None:
-    """every needs a period above zero, or it would fill the mailbox at one instant."""
+    """Every needs a period above zero, or it would fill the mailbox at one instant."""
     harness.spawn("a", {"arm": lambda actor: actor.context.every(0, TICK)})
     harness.tell("/a", Do(what="arm"))
     ((_, exit_),) = harness.failures

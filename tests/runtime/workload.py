@@ -81,7 +81,7 @@ class Wanderer(Actor):
             context.after(rng.randrange(1, 50), Hop(left=message.left - 1))
         elif draw < 0.18:
             context.request(other, Question(), rng.randrange(1, 30))
-        elif draw < 0.21 and len(context._box.timers) < 20:  # noqa: SLF001 - a bound on the noise
+        elif draw < 0.21 and len(context._box.timers) < 20:
             context.every(rng.randrange(20, 90), Hop(left=1))
         elif draw < 0.22:
             context.stop(other)

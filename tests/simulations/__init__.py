@@ -1,0 +1,1 @@
+"""Tests of the simulated exchange, its gateway, and its sources of market data."""

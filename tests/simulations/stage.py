@@ -1,4 +1,5 @@
 """A small stage for simulated venues: one BTC market, and orders in few words."""
+# ruff: noqa: ANN401 - tests hand over values of any type, impossible ones too
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ TIERS = (
 )
 
 
-def make_instrument(**changes: Any) -> Instrument:  # noqa: ANN401 - fields of any type
-    """Return a linear perpetual with tick 1, lot 1, no minimum and no fee, unless changed (as text)."""
+def make_instrument(**changes: Any) -> Instrument:
+    """Return a linear perpetual with tick 1, lot 1, no minimum and no fee, unless changed."""
     listing: dict[str, Any] = {
         "venue": "alpha",
         "symbol": SYMBOL,
@@ -54,10 +55,12 @@ def make_instrument(**changes: Any) -> Instrument:  # noqa: ANN401 - fields of a
     return Instrument(**{**listing, **changes})
 
 
-def make_quote(bid: Any, ask: Any, bid_lots: Any = 10, ask_lots: Any = 10) -> QuoteUpdated:  # noqa: ANN401 - bad ones too
-    """Return a quote of the BTC market; the values may be impossible."""
+def make_quote(
+    bid: Any, ask: Any, bid_lots: Any = 10, ask_lots: Any = 10, *, instrument: str = KEY
+) -> QuoteUpdated:
+    """Return a quote; the values may be impossible."""
     return QuoteUpdated(
-        instrument=KEY,
+        instrument=instrument,
         bid_ticks=bid,
         bid_lots=bid_lots,
         ask_ticks=ask,
@@ -65,6 +68,28 @@ def make_quote(bid: Any, ask: Any, bid_lots: Any = 10, ask_lots: Any = 10) -> Qu
         venue_time_ns=0,
         sequence=1,
     )
+
+
+def make_submit(
+    client_id: str,
+    side: Side,
+    quantity: int | str,
+    price: int | str | None = None,
+    **more: Any,
+) -> SubmitFrame:
+    """Return an order on the wire; without a price it is a market order."""
+    frame: dict[str, Any] = {
+        "client_id": client_id,
+        "symbol": SYMBOL,
+        "side": side,
+        "quantity": Decimal(quantity),
+        "price": None if price is None else Decimal(price),
+        "order_type": OrderType.MARKET if price is None else OrderType.LIMIT,
+        "time_in_force": TimeInForce.IOC if price is None else TimeInForce.GTC,
+        "reduce_only": False,
+        "expires_ns": 0,
+    }
+    return SubmitFrame(**{**frame, **more})
 
 
 def shared_data(folder: str) -> Path:
@@ -89,7 +114,7 @@ class Stage:
         *,
         depth: DepthModel | None = None,
         deposit: int = 1_000_000,
-        **rules: Any,  # noqa: ANN401 - fields of any type
+        **rules: Any,
     ) -> None:
         self.instrument = instrument or make_instrument()
         self.exchange = Exchange(
@@ -115,7 +140,7 @@ class Stage:
         """Return the lots that an account holds."""
         return self.account(name).holding(self.exchange.markets[KEY]).lots
 
-    def quote(self, bid: Any, ask: Any, bid_lots: Any = 10, ask_lots: Any = 10) -> None:  # noqa: ANN401
+    def quote(self, bid: Any, ask: Any, bid_lots: Any = 10, ask_lots: Any = 10) -> None:
         """Let the market quote."""
         self.exchange.quote(make_quote(bid, ask, bid_lots, ask_lots), self.now_ns)
         self.collect()
@@ -143,36 +168,26 @@ class Stage:
         side: Side,
         quantity: int | str,
         price: int | str | None = None,
-        **more: Any,  # noqa: ANN401
+        **more: Any,
     ) -> str:
         """Submit an order and return its client id; without a price it is a market order."""
         self.account(name)
         self._ids += 1
-        frame: dict[str, Any] = {
-            "client_id": f"{name}{self._ids}",
-            "symbol": SYMBOL,
-            "side": side,
-            "quantity": Decimal(quantity),
-            "price": None if price is None else Decimal(price),
-            "order_type": OrderType.MARKET if price is None else OrderType.LIMIT,
-            "time_in_force": TimeInForce.IOC if price is None else TimeInForce.GTC,
-            "reduce_only": False,
-            "expires_ns": 0,
-        }
-        submit = SubmitFrame(**{**frame, **more})
+        client_id = more.pop("client_id", f"{name}{self._ids}")
+        submit = make_submit(client_id, side, quantity, price, **more)
         self.exchange.submit(name, submit, self.now_ns)
         self.collect()
         return submit.client_id
 
     def buy(
         self, name: str, quantity: int | str, price: int | str | None = None, **more: Any
-    ) -> str:  # noqa: ANN401
+    ) -> str:
         """Submit a buy."""
         return self.order(name, Side.BUY, quantity, price, **more)
 
     def sell(
         self, name: str, quantity: int | str, price: int | str | None = None, **more: Any
-    ) -> str:  # noqa: ANN401
+    ) -> str:
         """Submit a sell."""
         return self.order(name, Side.SELL, quantity, price, **more)
 

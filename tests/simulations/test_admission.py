@@ -52,6 +52,7 @@ def test_an_order_off_the_listing_is_refused(quantity: str, price: str | None, r
 def test_an_order_on_the_listing_is_taken() -> None:
     """The smallest order that obeys every rule trades."""
     stage = Stage(LISTED)
+    stage.quote(199, 201, 100, 100)
     assert stage.ending(stage.buy("a", "0.21")) is None
     assert stage.held("a") == 21
 
@@ -60,6 +61,7 @@ def test_minimum_notional_is_waived_for_what_only_reduces() -> None:
     """A rest below the minimum can be closed, unless the house rules say otherwise."""
     for waived, reason in ((True, None), (False, "notional_min")):
         stage = Stage(LISTED, reduce_only_below_minimum=waived)
+        stage.quote(199, 201, 100, 100)
         stage.buy("a", "0.21")
         assert rejected(stage, stage.sell("a", "0.1", reduce_only=True)) == reason
 
@@ -156,8 +158,8 @@ def test_an_order_can_be_looked_up_in_every_state() -> None:
     stage = Stage()
     ids = {
         OrderState.OPEN: stage.buy("a", 1, 90),
+        OrderState.FILLED: stage.buy("a", 1),
         OrderState.PARTIALLY_FILLED: stage.buy("a", 12, 101),
-        OrderState.FILLED: stage.sell("a", 1),
         OrderState.CANCELLED: stage.buy("a", 1, 91),
         OrderState.REJECTED: stage.sell("a", 99, symbol="DOGE"),
     }
@@ -166,7 +168,7 @@ def test_an_order_can_be_looked_up_in_every_state() -> None:
         state: stage.exchange.order_frame("a", 1, client_id, 0) for state, client_id in ids.items()
     }
     assert {state: frame.state for state, frame in found.items()} == {state: state for state in ids}
-    assert found[OrderState.PARTIALLY_FILLED].filled == 10
+    assert found[OrderState.PARTIALLY_FILLED].filled == 9
     assert found[OrderState.FILLED].filled == 1
     assert stage.exchange.order_frame("a", 1, "never", 0).state is None
 

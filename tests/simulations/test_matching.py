@@ -1,4 +1,5 @@
-"""Orders trade at the best price first, then in the order of their arrival, and never on nonsense."""
+"""Orders trade by price, then by arrival, and never on a market that makes no sense."""
+# ruff: noqa: ANN401 - impossible values are of any type
 
 from __future__ import annotations
 
@@ -244,7 +245,7 @@ def test_a_resting_reduce_only_order_ends_when_nothing_is_left_to_reduce() -> No
 
 
 def test_an_order_expires_at_its_time_and_not_before() -> None:
-    """advance ends it as EXPIRED; due_ns says when to call."""
+    """Advancing ends it as EXPIRED; due_ns says when to call."""
     stage = Stage()
     order = stage.buy("a", 1, 98, expires_ns=5 * SECOND_NS)
     assert stage.exchange.due_ns == 5 * SECOND_NS

@@ -1,0 +1,1 @@
+"""Backtests: the production actors over recorded markets, in virtual time."""

@@ -1,0 +1,1 @@
+"""The journal: nothing lost silently (P8), nothing unbounded (P7)."""
