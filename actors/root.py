@@ -242,9 +242,10 @@ class RootSupervisor(Supervisor):
 
     @handles(PairStateChanged)
     def pair_changed(self, message: PairStateChanged) -> None:
-        """Follow the pairs: a new instance learns of its lease, an orderly exit of its end."""
+        """Follow the pairs: a new instance learns what holds for it, an exit that it is over."""
         self._phases[message.pair] = message.phase
         if message.phase is PairPhase.RECOVERING:
+            self.context.tell(pair_address(message.pair), self.trading)
             self._lease_again(message.pair)
         if self.stop_phase == 1 and self._all_flat():
             self._flatten_rest()

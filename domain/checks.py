@@ -48,6 +48,7 @@ __all__ = [
 _ZERO = Decimal(0)
 _BUY = Side.BUY
 _MARKET = OrderType.MARKET
+_HALTED, _REDUCING = TradingState.HALTED, TradingState.REDUCING
 _LIMIT = OrderType.LIMIT
 
 
@@ -141,7 +142,7 @@ def check_order(
 ) -> RefusalReason | None:
     """Return the first rule that the order breaks, in the module's order, or None for consent."""
     state = context.trading_state
-    if state is TradingState.HALTED:
+    if state is _HALTED:
         return RefusalReason.HALTED
     bid, ask, mark = context.bid, context.ask, context.mark
     if not (bid > _ZERO and ask > _ZERO and mark > _ZERO):
@@ -172,7 +173,7 @@ def check_order(
     if order.reduce_only:
         return RefusalReason.NOT_REDUCING
     if not context.net_target_reduces:
-        if state is TradingState.REDUCING:
+        if state is _REDUCING:
             return RefusalReason.REDUCING
         refused = _check_activity(limits, context)
         if refused is not None:

@@ -97,7 +97,7 @@ class SimulatedGateway:
         """
         if not instruments:
             raise DomainError("a gateway needs at least one instrument")
-        if heartbeat_ns <= 0 or 0 < switch_ns <= 2 * heartbeat_ns:
+        if heartbeat_ns <= 0 or switch_ns < 0 or 0 < switch_ns <= 2 * heartbeat_ns:
             raise DomainError(
                 f"heartbeat {heartbeat_ns} ns must be above 0 and the switch, {switch_ns} ns, "
                 "0 or above two beats"
@@ -108,7 +108,7 @@ class SimulatedGateway:
             times_in_force=tuple(TimeInForce),
             reduce_only=True,
             order_expiry=True,
-            dead_mans_switch=True,
+            dead_mans_switch=switch_ns > 0,
             query_by_client_id=True,
             own_signer_for_flatten=True,
             netting=True,
@@ -224,15 +224,19 @@ class SimulatedGateway:
     def received(self, frame: Frame, now_ns: int) -> None:  # noqa: ARG002 - frames carry their time
         """Turn one frame into events; the path of a sound quote in sequence is the short one."""
         if type(frame) is QuoteUpdated:
-            feed = self._feeds.get(frame.instrument)
+            sequence = frame.sequence
+            try:
+                feed = self._feeds[frame.instrument]
+            except KeyError:
+                self._odd_quote(frame, None)
+                return
             if (
-                feed is not None
-                and frame.sequence == feed.next_sequence
+                sequence == feed.next_sequence
                 and 0 < frame.bid_ticks < frame.ask_ticks < LIMIT
                 and 0 <= frame.bid_lots < LIMIT
                 and 0 <= frame.ask_lots < LIMIT
             ):
-                feed.next_sequence += 1
+                feed.next_sequence = sequence + 1
                 self._market(frame)
             else:
                 self._odd_quote(frame, feed)

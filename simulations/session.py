@@ -41,6 +41,9 @@ class SessionState(StrEnum):
     DEAD = "dead"
 
 
+_OPEN = SessionState.OPEN  # looked up by its class it would cost as much as a call
+
+
 class Stream:
     """Carries frames one way: each takes its time, none overtakes another."""
 
@@ -112,12 +115,12 @@ class Session:
 
     def send(self, frame: Frame) -> None:
         """Send a frame to the venue; it acts there later, never before this returns."""
-        if self.state is SessionState.OPEN and not self.silent:
+        if self.state is _OPEN and not self.silent:
             self._entry.push(frame, self._venue.entry_ns())
 
     def receive(self, frame: Frame) -> None:
         """Hand a frame that has travelled to the client, if the connection still stands."""
-        if self.state is SessionState.OPEN and not self.silent:
+        if self.state is _OPEN and not self.silent:
             self.sink.received(frame)
 
     def end(self, *, lose_sent: bool) -> None:

@@ -98,16 +98,19 @@ def _fill(frame: FillFrame, keys: Keys) -> Fill | None:
     key = keys.get(frame.symbol)
     if key is None or not frame.fill_id or not frame.fee.is_finite():
         return None
+    quantity, price = frame.quantity, frame.price
+    if not (quantity.is_finite() and quantity > 0 and price.is_finite() and price > 0):
+        return None
     # Only a liquidation has no client id, and it never has one.
-    if not _positive(frame.quantity, frame.price) or frame.liquidation is bool(frame.client_id):
+    if frame.liquidation is bool(frame.client_id):
         return None
     return Fill(
         fill_id=frame.fill_id,
         client_id=frame.client_id,
         instrument=key,
         side=frame.side,
-        quantity=frame.quantity,
-        price=frame.price,
+        quantity=quantity,
+        price=price,
         fee=frame.fee,
         fee_currency=frame.fee_currency,
         liquidity=frame.liquidity,

@@ -7,7 +7,7 @@ to a question, which go to whoever asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -174,8 +174,8 @@ class SimulatedVenue:
     def arrived(self, session: Session, frame: Frame) -> None:
         """Act on a frame that has reached the venue; one that cannot be read gets an ErrorFrame."""
         handler = self._handlers.get(type(frame))
-        now_ns = self._world.now_ns
-        if now_ns < self._banned_until_ns and type(frame) is not Ping:
+        until_ns = self._banned_until_ns
+        if until_ns and self._world.now_ns < until_ns and type(frame) is not Ping:
             self._error(
                 session, ErrorKind.RATE_LIMITED, f"banned until {self._banned_until_ns}", frame
             )
@@ -334,11 +334,11 @@ class SimulatedVenue:
         """Send what the exchange has to say; refusals to a question go to the asker only."""
         entries = self._outbox.copy()
         self._outbox.clear()
-        frames: list[tuple[str, Frame]] = list(entries)
+        frames: Iterable[tuple[str, Frame]] = entries
         if self.faults.private:
             frames = self.faults.apply(entries)
         for account, frame in frames:
-            if asker is not None and isinstance(frame, _REPLIES):
+            if asker is not None and type(frame) in _REPLIES:
                 self._send(asker, frame)
                 continue
             for session in tuple(self._sessions):

@@ -46,7 +46,7 @@ from domain.authority import Gate
 from domain.client_ids import ClientIdScheme, owner_number
 from domain.instruments import split_key
 from domain.money import from_ticks, marketable_price
-from domain.orders import Order, OrderState, OrderType, Side, TimeInForce
+from domain.orders import Fill, Order, OrderState, OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,6 +182,7 @@ class Flattener(Actor):
             task = mandate.tasks[venue]
             task.in_flight.clear()
             if self._sessions[venue].up:
+                task.failures = 0
                 self._cancel(mandate, task)
             else:
                 self._later(mandate, task, self._backoff_ms(task))
@@ -249,6 +250,7 @@ class Flattener(Actor):
         if not session.up:
             session.opening = False
             session.connect()
+            task.failures += 1
             self._later(mandate, task, self._backoff_ms(task))
             task.attempts += 1
         elif task.state is FlattenState.CANCELLING and task.cancelled:
@@ -271,7 +273,7 @@ class Flattener(Actor):
 
     def _backoff_ms(self, task: Task) -> int:
         settings = self._settings
-        steps = min(task.attempts, BACKOFF_STEPS_MAX)
+        steps = min(max(task.failures - 1, 0), BACKOFF_STEPS_MAX)
         return int(min(settings.retry_ms * 2**steps, settings.retry_ms_max))
 
     # -- the protocol --------------------------------------------------------------------------
@@ -331,8 +333,13 @@ class Flattener(Actor):
         task.state = FlattenState.CLOSING
         task.zeros = 0
         task.attempts += 1
+        out = {
+            key
+            for other in self._active(task.venue)
+            for key in other.tasks[task.venue].in_flight.values()
+        }
         for position in positions:
-            if position.instrument in task.in_flight.values():
+            if position.instrument in out:
                 continue
             order = self._order(position, task.attempts)
             task.in_flight[order.client_id] = position.instrument
@@ -414,29 +421,31 @@ class Flattener(Actor):
         if type(event) is AccountSnapshot:
             self._snapshot(venue, event)
         elif type(event) is OrderFilled:
-            self._terminal(venue, event.fill.instrument, event.fill.venue_time_ns)
+            self._filled(venue, event.fill)
         elif type(event) is OrderFinished:
             for mandate in self._active(venue):
                 task = mandate.tasks[venue]
                 task.last_terminal_ns = max(task.last_terminal_ns, event.venue_time_ns)
                 if event.client_id in task.in_flight:
-                    rejected = event.state is OrderState.REJECTED
-                    self._ended(mandate, task, event.client_id, event.reason if rejected else "")
+                    # A book that gave nothing is no better at this instant than a reject.
+                    nothing = event.state is OrderState.REJECTED or not event.filled
+                    self._ended(mandate, task, event.client_id, event.reason if nothing else "")
         elif type(event) is GatewayProblem and event.kind is ProblemKind.DISCONNECTED:
             self._sessions[venue].drop()
 
-    def _terminal(self, venue: str, instrument: str, venue_time_ns: int) -> None:
+    def _filled(self, venue: str, fill: Fill) -> None:
         for mandate in self._active(venue):
             task = mandate.tasks[venue]
-            task.last_terminal_ns = max(task.last_terminal_ns, venue_time_ns)
-            for client_id, key in list(task.in_flight.items()):
-                if key == instrument:
-                    self._ended(mandate, task, client_id, "")
+            task.last_terminal_ns = max(task.last_terminal_ns, fill.venue_time_ns)
+            if fill.client_id in task.in_flight:
+                task.failures = 0
+                self._ended(mandate, task, fill.client_id, "")
 
     def _ended(self, mandate: _Mandate, task: Task, client_id: str, problem: str) -> None:
         """Measure anew once nothing is out; after a problem only after a pause."""
         task.in_flight.pop(client_id, None)
         if problem:
+            task.failures += 1
             task.last_reject = problem
             self._later(mandate, task, self._backoff_ms(task))
         elif not task.in_flight and not task.request:

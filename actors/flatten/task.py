@@ -20,13 +20,15 @@ class Task:
     """State of closing some instruments at one venue.
 
     last_terminal_ns is the venue's stamp of the last event that ended an order or filled one;
-    only a snapshot at least as new counts. token outdates timers of earlier steps.
+    only a snapshot at least as new counts. token outdates timers of earlier steps;
+    failures are those in a row, since something was closed or a session came up.
     """
 
     __slots__ = (
         "attempts",
         "begun_ns",
         "cancelled",
+        "failures",
         "in_flight",
         "instruments",
         "last_reject",
@@ -49,6 +51,7 @@ class Task:
         self.token = 0
         self.zeros = 0
         self.attempts = 0
+        self.failures = 0
         self.cancelled = False
         self.last_terminal_ns = 0
         self.last_reject = ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors.addresses import JOURNAL, ROOT, position_address
+from actors.addresses import JOURNAL, position_address
 from actors.messages.journal import RecordQuery, RecordReply
 from actors.messages.orders import CancelOrder, OrdersQuery, OrdersReply, OrderUpdated
 from actors.messages.positions import PositionChanged, PositionQuery
-from actors.messages.risk import TradingStateQuery
 from actors.runtime import EngineError
 from domain.orders import FINAL_STATES
 
@@ -38,8 +37,7 @@ class Recovery:
         self.record: PairRecord | None = None
 
     def begin(self) -> None:
-        """Ask the root what may be sent, the journal for the intent, all others for the facts."""
-        self._context.tell(ROOT, TradingStateQuery())
+        """Ask the journal for the intent and everybody else for the facts."""
         self._context.request(
             JOURNAL,
             RecordQuery(pair=self._settings.name),

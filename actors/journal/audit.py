@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from actors.addresses import JOURNAL
 from actors.journal.digest import DecisionDigest
 from actors.journal.rows import Record
 from actors.runtime.message import Message
 
 __all__ = ["AuditBuffer", "RecordsLost"]
 
-JOURNAL = "/journal"
 NEVER = 1 << 62
 
 

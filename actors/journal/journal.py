@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from actors.addresses import RISK, pair_address
 from actors.journal.audit import AuditBuffer, RecordsLost
 from actors.journal.pressure import Pressure
 from actors.journal.rows import Record, body_of
@@ -85,7 +86,7 @@ class Journal(Actor):
         settings: JournalSettings,
         audit: AuditBuffer,
         store: JournalStore,
-        risk: str = "/risk",
+        risk: str = RISK,
         header: RunHeader | None = None,
         emergency: EmergencyLog | None = None,
     ) -> None:
@@ -283,7 +284,7 @@ class Journal(Actor):
             before = context.sequence
             deferred.reply(reply)
             if reply.pair and context.sequence > before:
-                owner = f"/hedges/{reply.pair}"
+                owner = pair_address(reply.pair)
                 self._audit.append(
                     (context.sequence, sequence, context.now, context.path, owner, reply)
                 )

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from actors.addresses import JOURNAL
 from actors.journal.rows import (
     GENESIS,
     Entry,
@@ -155,7 +156,7 @@ class MemoryStore:
         if not header.run:
             self._run += 1
             self._sequence = 0
-            self._add((0, 0, header.started_ns, "", "/journal", header))
+            self._add((0, 0, header.started_ns, "", JOURNAL, header))
         return OpenedRun(
             run=self._run,
             sequence=self._sequence,

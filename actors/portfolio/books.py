@@ -17,17 +17,28 @@ __all__ = ["Leg", "Venue"]
 
 ZERO = Decimal(0)
 TWO = Decimal(2)
+FILL_IDS_MAX = 4_096
 
 
 class Leg:
     """One instrument: the latest book its owner reported, and the price to value it at.
 
     A first report that no fill caused is a position from before this run: its profit so far is
-    carried, because the account's equity holds it already. An owner that lost its running totals
-    starts them at zero: what they were is carried as a debt, so that profit does not jump.
+    carried, because the account's equity holds it already. A fill is counted once, also when an
+    owner that started again reports it again.
     """
 
-    __slots__ = ("_bar", "_mark", "_quote", "carried", "changed", "fills", "instrument", "position")
+    __slots__ = (
+        "_bar",
+        "_counted",
+        "_mark",
+        "_quote",
+        "carried",
+        "changed",
+        "fills",
+        "instrument",
+        "position",
+    )
 
     def __init__(self, instrument: Instrument, *, mark: Topic, quote: Topic, bar: Topic) -> None:
         """Watch an instrument; its prices are looked up in the topics' latest messages."""
@@ -36,6 +47,7 @@ class Leg:
         self.position: Position | None = None
         self.carried = ZERO
         self.fills = 0
+        self._counted: dict[str, None] = {}
         self._mark, self._quote, self._bar = mark, quote, bar
 
     def take(self, changed: PositionChanged) -> bool:
@@ -45,11 +57,14 @@ class Leg:
         self.position = None
         if before is None:
             self.carried = ZERO if changed.fill_id else self.earned()
-        elif not (changed.realised or changed.fees or changed.funding):
-            self.carried -= before.realised - before.fees + before.funding
-        counted = bool(changed.fill_id) and (before is None or before.fill_id != changed.fill_id)
-        self.fills += counted
-        return counted
+        fill_id, counted = changed.fill_id, self._counted
+        if not fill_id or fill_id in counted:
+            return False
+        counted[fill_id] = None
+        if len(counted) > FILL_IDS_MAX:
+            del counted[next(iter(counted))]
+        self.fills += 1
+        return True
 
     @property
     def quantity(self) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from actors.addresses import JOURNAL, RISK
 from actors.messages.flatten import FlattenStatus
 from actors.messages.orders import OrderRefused
 from actors.messages.pairs import ExposureEnded, PairStateChanged
@@ -75,8 +76,8 @@ class Portfolio(Actor):
         *,
         pairs: tuple[PairSettings, ...],
         instruments: tuple[Instrument, ...],
-        sources: tuple[str, ...] = ("/journal",),
-        risk: str = "/risk",
+        sources: tuple[str, ...] = (JOURNAL,),
+        risk: str = RISK,
         sample_ms: int = 60_000,
         drawdown_step: Decimal = Decimal("0.005"),
         points_max: int = 4_096,

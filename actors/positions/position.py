@@ -20,6 +20,7 @@ from actors.messages.positions import (
 )
 from actors.messages.venue import FundingPaid, OrderFilled
 from actors.runtime import Actor, RequestTimedOut, handles
+from domain.orders import Side
 from domain.positions import Position as Book
 from domain.positions import apply_fill, apply_funding, contract_value, flat
 
@@ -32,6 +33,7 @@ FILLS_MAX = 50_000
 PAYMENTS_MAX = 5_000
 RECORD_TIMEOUT_NS = 1_000_000_000
 ZERO = Decimal(0)
+_BUY = Side.BUY
 
 
 class Position(Actor):
@@ -133,7 +135,8 @@ class Position(Actor):
         self._last_id = fill.fill_id
         if len(fills) > FILLS_MAX:
             fills.popitem(last=False)
-        self.book = apply_fill(self.book, fill.signed_quantity, fill.price, fill.fee)
+        quantity = fill.quantity if fill.side is _BUY else -fill.quantity
+        self.book = apply_fill(self.book, quantity, fill.price, fill.fee)
         self.venue_time_ns = max(self.venue_time_ns, fill.venue_time_ns)
         self._doubt = None
         self._announce(fill.fill_id)

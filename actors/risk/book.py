@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Holding", "RiskBook"]
 
 ZERO = Decimal(0)
+# A member of an enumeration costs as much as a call where it is looked up by its class.
+_BUY = Side.BUY
+_UNKNOWN = OrderState.UNKNOWN
 MINUTE_NS = 60_000_000_000
 DAY_NS = 86_400_000_000_000
 
@@ -150,8 +153,8 @@ class RiskBook:
         holding = self.holdings[order.instrument]
         self.live[order.client_id] = (order, state)
         holding.orders += 1
-        holding.unknown += state is OrderState.UNKNOWN
-        if order.side is Side.BUY:
+        holding.unknown += state is _UNKNOWN
+        if order.side is _BUY:
             holding.reserved_buy += order.quantity
         else:
             holding.reserved_sell += order.quantity
@@ -162,13 +165,15 @@ class RiskBook:
         kept = self.live.get(message.client_id)
         if kept is None:
             return
-        order, before = kept
-        holding = self.holdings[order.instrument]
-        if message.state in FINAL_STATES:
+        state = message.state
+        if state in FINAL_STATES:
             self.release(message.client_id)
             return
-        holding.unknown += (message.state is OrderState.UNKNOWN) - (before is OrderState.UNKNOWN)
-        self.live[message.client_id] = (order, message.state)
+        order, before = kept
+        if state is not before:
+            holding = self.holdings[order.instrument]
+            holding.unknown += (state is _UNKNOWN) - (before is _UNKNOWN)
+            self.live[message.client_id] = (order, state)
 
     def release(self, client_id: str) -> None:
         """Forget an order that can trade no more."""
@@ -178,8 +183,8 @@ class RiskBook:
         order, state = kept
         holding = self.holdings[order.instrument]
         holding.orders -= 1
-        holding.unknown -= state is OrderState.UNKNOWN
-        if order.side is Side.BUY:
+        holding.unknown -= state is _UNKNOWN
+        if order.side is _BUY:
             holding.reserved_buy -= order.quantity
         else:
             holding.reserved_sell -= order.quantity
@@ -206,7 +211,9 @@ class RiskBook:
 
     def booked_today(self, utc_ns: int) -> Decimal:
         """Return what was realised since midnight UTC, fees and funding included."""
-        total = sum((item.booked for item in self.holdings.values()), ZERO)
+        total = ZERO
+        for holding in self.holdings.values():
+            total += holding.booked
         day = utc_ns // DAY_NS
         if day != self._day:
             self._day, self._day_start = day, total
@@ -228,9 +235,11 @@ class RiskBook:
         holding = self.holdings[order.instrument]
         bid, ask, mark = holding.prices()
         account = self.accounts[holding.instrument.venue]
-        gross = ZERO
+        gross = equity = ZERO
         for other in self.holdings.values():
             gross += other.gross()
+        for held in self.accounts.values():
+            equity += held.equity
         seen_ns = holding.quote.seen_ns
         return OrderContext(
             quantity=holding.quantity,
@@ -240,7 +249,7 @@ class RiskBook:
             ask=ask,
             mark=mark,
             quote_age_ns=monotonic_ns - seen_ns,
-            equity=sum((item.equity for item in self.accounts.values()), ZERO),
+            equity=equity,
             available_margin=account.available,
             gross_notional=gross,
             open_orders=len(self.live),

@@ -66,6 +66,8 @@ MS_NS = 1_000_000
 MINUTE_NS = 60_000 * MS_NS
 EPOCHS_PER_INCARNATION = 1_000_000
 RETRY_NS = 500 * MS_NS
+# Looked up by its class, a member of an enumeration costs as much as a call.
+_PENDING, _FILLED, _REJECTED = OrderState.PENDING, OrderState.FILLED, OrderState.REJECTED
 ORDER_OF_STATES = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 
 
@@ -216,12 +218,13 @@ class RiskSupervisor(Actor):
             return
         context = self.context
         holding = self._book.holdings[order.instrument]
-        self._book.reserve(order, context.monotonic, OrderState.PENDING)
+        monotonic_ns = context.monotonic
+        self._book.reserve(order, monotonic_ns, _PENDING)
         approval = self._mint.approve(
             order,
             epoch=self.epoch,
             book_sequence=holding.quote.last.sequence,
-            expires_ns=context.monotonic + self._settings.approval_ttl_ms * MS_NS,
+            expires_ns=monotonic_ns + self._settings.approval_ttl_ms * MS_NS,
         )
         context.tell(self._venues[holding.instrument.venue], SubmitOrder(authority=approval))
 
@@ -240,7 +243,8 @@ class RiskSupervisor(Actor):
                 return RefusalReason.NOT_LIVE, f"{holding.instrument.venue} is not live"
             if not holding.confirmed or not account.reported:
                 return RefusalReason.RECOVERING, f"{order.instrument} is not confirmed"
-        world = self._book.context(order, self.trading, self.context.now, self.context.monotonic)
+        context = self.context
+        world = self._book.context(order, self.trading, context.now, context.monotonic)
         reason = check_order(order, holding.instrument, self._settings.limits, world)
         if reason is None:
             return None
@@ -258,11 +262,11 @@ class RiskSupervisor(Actor):
     def order_updated(self, message: OrderUpdated) -> None:
         """Follow reservations; too many rejects in a row trip the breaker."""
         self._book.updated(message)
-        if message.state is OrderState.REJECTED:
+        if message.state is _REJECTED:
             self._rejects += 1
             if self._rejects >= self._settings.rejects_in_a_row_max:
                 self._trip(TradingState.REDUCING, f"{self._rejects} rejects in a row")
-        elif message.state is OrderState.FILLED:
+        elif message.state is _FILLED:
             self._rejects = 0
 
     @handles(OrderRefused)

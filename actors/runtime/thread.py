@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import deque
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.runtime.kernel import Kernel
 
@@ -242,15 +242,3 @@ class SlowHandlerWatch:
                 frame = sys._current_frames().get(self._ident)  # noqa: SLF001 - the way to see a stack
                 stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
                 self._report(step[0], (now - since) * 1000, stack)
-
-
-def busy_thread(stop: threading.Event) -> Any:
-    """Start a thread that keeps the interpreter busy until the event is set; for benchmarks."""
-
-    def work() -> None:
-        while not stop.is_set():
-            sum(range(1000))
-
-    thread = threading.Thread(target=work, name="busy", daemon=True)
-    thread.start()
-    return thread

@@ -20,6 +20,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
+from actors.addresses import pair_address
 from actors.messages.market import BarClosed
 from actors.messages.pairs import PairSignal
 from actors.messages.portfolio import CountsQuery, CountsReported
@@ -83,7 +84,7 @@ class CrossoverStrategy(Actor):
         self.trading = TradingState.ACTIVE
         self._settings = settings
         self._pair = pair
-        self._address = f"/hedges/{pair.name}"
+        self._address = pair_address(pair.name)
         self._rules = rules
         self._fast, self._slow = fast, slow
         self._fast_update, self._slow_update = fast.update, slow.update

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = ["VenueConnection"]
 
 _State = ConnectionState
+_LIVE = ConnectionState.LIVE  # looked up by its class it would cost as much as a call
 SWEEPS_PER_TIMEOUT = 4
 
 
@@ -148,6 +149,7 @@ class VenueConnection(Actor):
         self._sweep: Timer | None = None
         self._booked = Booked()
         self._instruments = tuple(item.key for item in self._gateway.instruments)
+        self._positions = {key: position_address(key) for key in self._instruments}
         self._feeds.open(self._instruments)
 
     def state(self) -> tuple[tuple[str, str], ...]:
@@ -255,7 +257,9 @@ class VenueConnection(Actor):
             return
         fill = event.fill
         self._book(fill.fill_id, fill.instrument, event)
-        if fill.liquidation or not is_ours(fill.client_id, self._deployment):
+        id_ = fill.client_id
+        ours = self._desk.ledger.knows(id_) or is_ours(id_, self._deployment)
+        if fill.liquidation or not ours:
             detail = "liquidation" if fill.liquidation else f"order {fill.client_id} is not ours"
             self._problem(
                 GatewayProblem(
@@ -267,7 +271,8 @@ class VenueConnection(Actor):
 
     def _book(self, id_: str, instrument: str, event: OrderFilled | FundingPaid) -> None:
         self._booked.add(id_, instrument, event)
-        self.context.tell(position_address(instrument), event)
+        address = self._positions.get(instrument) or position_address(instrument)
+        self.context.tell(address, event)
 
     def _problem(self, problem: GatewayProblem) -> None:
         self.context.tell(self._risk, problem)
@@ -414,19 +419,21 @@ class VenueConnection(Actor):
 
     def _refusal(self, authority: Approval | FlattenPermit) -> tuple[str, str] | None:
         order = authority.order
-        context = self.context
-        live = self.connection is _State.LIVE
-        if not live and not (self.connection is _State.DEGRADED and order.reduce_only):
+        if self.connection is not _LIVE and not (
+            self.connection is _State.DEGRADED and order.reduce_only
+        ):
             return "not_live", f"{self.venue} is {self.connection}: {self.reason}"
-        if self._desk.ledger.knows(order.client_id):
+        ledger = self._desk.ledger
+        if ledger.knows(order.client_id):
             return "duplicate", "an order is never sent twice"
-        tombstone = self._desk.ledger.tombstone(order.client_id)
+        tombstone = ledger.tombstone(order.client_id)
         if tombstone is not None:
             return "cancelled", f"cancelled before it was sent: {tombstone}"
-        if not self._budget.take(context.monotonic, lowers_risk=order.reduce_only):
+        monotonic_ns = self.context.monotonic
+        if not self._budget.take(monotonic_ns, lowers_risk=order.reduce_only):
             return "rate", f"the rate budget of {self.venue} is used up"
         gate = self._approvals if type(authority) is Approval else self._permits
-        refused = gate.redeem(authority, context.monotonic)
+        refused = gate.redeem(authority, monotonic_ns)
         return None if refused is None else (str(refused), "the authority does not hold")
 
     @handles(CancelOrder)

@@ -26,6 +26,9 @@ __all__ = ["OrderDesk"]
 
 MS_NS = 1_000_000
 NOT_FOUND_NEEDED = 2
+# Looked up by its class, a member of an enumeration costs as much as a call.
+_SUBMIT, _ACKNOWLEDGE = OrderEvent.SUBMIT, OrderEvent.ACKNOWLEDGE
+_FILL_ALL, _FILL_PART = OrderEvent.FILL_ALL, OrderEvent.FILL_PART
 FINISH_EVENTS = {
     OrderState.CANCELLED: OrderEvent.CANCEL,
     OrderState.REJECTED: OrderEvent.REJECT,
@@ -56,7 +59,7 @@ class OrderDesk:
         """Send an order whose authority has just been redeemed."""
         context, order = self._context, authority.order
         tracked = self.ledger.add(order, context.monotonic)
-        self.ledger.apply(tracked, OrderEvent.SUBMIT)
+        self.ledger.apply(tracked, _SUBMIT)
         self._gateway.submit(authority, context.now)
 
     def refuse(self, order: Order, reason: str, detail: str) -> None:
@@ -87,7 +90,7 @@ class OrderDesk:
     def acknowledged(self, event: OrderAcknowledged) -> None:
         """Note that the venue holds an order."""
         tracked = self.ledger.find(event.client_id)
-        if tracked is not None and self.ledger.apply(tracked, OrderEvent.ACKNOWLEDGE):
+        if tracked is not None and self.ledger.apply(tracked, _ACKNOWLEDGE):
             self._tell(tracked, "")
 
     def filled(self, event: OrderFilled) -> bool:
@@ -97,14 +100,11 @@ class OrderDesk:
             return False
         tracked = self.ledger.find(fill.client_id)
         if tracked is not None:
-            self._count(tracked, fill)
+            tracked.filled += fill.quantity
+            whole = tracked.filled >= tracked.order.quantity
+            self.ledger.apply(tracked, _FILL_ALL if whole else _FILL_PART)
+            self._tell(tracked, "")
         return True
-
-    def _count(self, tracked: Tracked, fill: Fill) -> None:
-        tracked.filled += fill.quantity
-        whole = tracked.filled >= tracked.order.quantity
-        self.ledger.apply(tracked, OrderEvent.FILL_ALL if whole else OrderEvent.FILL_PART)
-        self._tell(tracked, "")
 
     def finished(self, event: OrderFinished) -> None:
         """Note that an order can trade no more; ask for fills that did not come."""
@@ -138,8 +138,9 @@ class OrderDesk:
             filled=tracked.filled,
             reason=reason,
         )
-        self._context.tell(order.owner, updated)
-        self._context.tell(self._risk, updated)
+        tell = self._context.tell
+        tell(order.owner, updated)
+        tell(self._risk, updated)
 
     # -- unknown fates -------------------------------------------------------------------------
 

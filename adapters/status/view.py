@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from actors.messages.pairs import PairPhase
 from actors.messages.portfolio import PairReport, VenueReport
 from actors.messages.venue import ConnectionState
 from actors.settings import PairSettings
@@ -16,7 +17,6 @@ from adapters.status.snapshot import Snapshot
 from adapters.status.text import clock, duration, milliseconds, money, percent, quantity, signed
 from domain.authority import TradingState
 from domain.hedging import net_exposure, target_net
-from domain.instruments import split_key
 
 __all__ = ["render"]
 
@@ -26,6 +26,11 @@ _STATES = {
     TradingState.ACTIVE: "green",
     TradingState.REDUCING: "yellow",
     TradingState.HALTED: "bold red",
+}
+_PHASES = {
+    PairPhase.HEDGED: "green",
+    PairPhase.UNWINDING: "bold yellow",
+    PairPhase.LEASED: "bold red",
 }
 _WARM = Decimal("0.3")
 
@@ -44,8 +49,8 @@ def render(snapshot: Snapshot, note: str = "") -> RenderableType:
 
 
 def _table(title: str, *columns: str) -> Table:
-    """Return a table whose columns named with a leading ``>`` are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", expand=True, box=None)
+    """Return a table whose columns named with a leading ``>`` are numbers; it fits 80 columns."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         numeric = column.startswith(">")
         table.add_column(column.lstrip(">"), justify="right" if numeric else "left", no_wrap=True)
@@ -89,17 +94,7 @@ def _head(snapshot: Snapshot) -> RenderableType:
 
 def _pairs(snapshot: Snapshot) -> Table:
     table = _table(
-        "Pairs",
-        "pair",
-        "phase",
-        "main",
-        "hedge",
-        ">net",
-        ">target",
-        ">exposed now",
-        ">bound",
-        ">times",
-        ">pnl",
+        "Pairs", "pair", "phase", ">main", ">hedge", ">net", ">target", ">exposed", ">bound", ">pnl"
     )
     reports = {report.pair: report for report in snapshot.portfolio.pairs}
     for pair in snapshot.config.pairs:
@@ -110,7 +105,6 @@ def _pairs(snapshot: Snapshot) -> Table:
             *_legs(snapshot, pair),
             _exposed_now(snapshot, pair),
             f"{pair.exposed_ms_max:,} ms",
-            str(report.exposures if report else 0),
             _profit(report.pnl if report else None),
         )
     return table
@@ -119,7 +113,7 @@ def _pairs(snapshot: Snapshot) -> Table:
 def _phase(report: PairReport | None) -> Text:
     if report is None or report.phase is None:
         return Text("starting", style="dim")
-    return Text(f"{report.phase}{f' ({report.reason})' if report.reason else ''}")
+    return Text(str(report.phase), style=_PHASES.get(report.phase, ""))
 
 
 def _legs(snapshot: Snapshot, pair: PairSettings) -> tuple[str, str, str, str]:
@@ -127,10 +121,9 @@ def _legs(snapshot: Snapshot, pair: PairSettings) -> tuple[str, str, str, str]:
     main, hedge = snapshot.leg(pair.main), snapshot.leg(pair.hedge)
     held = main.quantity if main else ZERO
     against = hedge.quantity if hedge else ZERO
-    venues = [split_key(key)[0] for key in (pair.main, pair.hedge)]
     return (
-        f"{quantity(held)} {venues[0]}",
-        f"{quantity(against)} {venues[1]}",
+        quantity(held),
+        quantity(against),
         quantity(net_exposure(held, against)),
         quantity(target_net(held, pair.ratio)),
     )
@@ -144,37 +137,35 @@ def _exposed_now(snapshot: Snapshot, pair: PairSettings) -> Text:
 
 
 def _positions(snapshot: Snapshot) -> Table:
+    """Return the positions; a quantity that its owner has not confirmed has a question mark."""
     table = _table(
         "Positions",
         "instrument",
         ">quantity",
         ">entry",
         ">mark",
-        ">unrealised",
+        ">open",
         ">fees",
         ">funding",
         ">pnl",
-        ">fills",
-        "",
     )
     for leg in snapshot.portfolio.legs:
+        held = quantity(leg.quantity)
         table.add_row(
             leg.instrument,
-            quantity(leg.quantity),
+            held if leg.confirmed else Text(f"{held} ?", style="yellow"),
             money(leg.entry),
             money(leg.mark),
             _profit(leg.unrealised),
             money(leg.fees),
             signed(leg.funding),
             _profit(leg.pnl),
-            str(leg.fills),
-            "" if leg.confirmed else Text("unconfirmed", style="yellow"),
         )
     return table
 
 
 def _venues(snapshot: Snapshot) -> Table:
-    table = _table("Venues", "venue", "connection", ">equity", ">by its own word", ">margin used")
+    table = _table("Venues", "venue", "connection", ">equity", ">by its word", ">margin used")
     for venue in snapshot.portfolio.venues:
         ratio = snapshot.margin_ratio(venue.venue)
         warm = ratio is not None and ratio > _WARM
@@ -217,9 +208,9 @@ def _tree(snapshot: Snapshot) -> RenderableType:
     return text
 
 
-def _events(snapshot: Snapshot) -> Table:
-    table = _table("Events", "time", "what")
+def _events(snapshot: Snapshot) -> RenderableType:
+    lines = [Text("Events", style="bold")]
     for event in snapshot.events:
-        time = Text(clock(event.utc_ns)[11:], style="dim")
-        table.add_row(time, Text(event.text, style=_LEVELS[event.level]))
-    return table
+        time = Text(f"{clock(event.utc_ns)[11:]}  ", style="dim")
+        lines.append(time.append(event.text, style=_LEVELS[event.level] or "not dim"))
+    return Group(*lines)

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import msgspec
 
+from actors.addresses import JOURNAL
 from actors.journal.rows import GENESIS, Record, body_of, link
 from actors.journal.store import OpenedRun, RunHeader, StoreError
 from actors.messages.journal import StoreRecord
@@ -161,7 +162,7 @@ class SqliteStore:
 
     def _begin(self, connection: sqlite3.Connection, header: RunHeader) -> None:
         number, run = self._number + 1, self._run + 1
-        record: Record = (0, 0, header.started_ns, "", "/journal", header)
+        record: Record = (0, 0, header.started_ns, "", JOURNAL, header)
         row, row_hash = _row(number, run, record, self._hash)
         connection.execute(INSERT, row)
         _set_end(connection, number, row_hash)

@@ -102,6 +102,7 @@ class EpisodeRecorder:
                 told.append(
                     {"time": _time(record[2]), "what": text, "why": _chain(record, by_sequence)}
                 )
+        used = _margin_used(records)
         equities = [r[5].equity for r in records if type(r[5]) is EquityUpdated]
         return {
             "episode": episode.name,
@@ -109,8 +110,9 @@ class EpisodeRecorder:
             "equity_before": None if equity is None else str(equity),
             "equity_lowest": str(min(equities)) if equities else None,
             "equity_after": str(equities[-1]) if equities else None,
+            "margin_used_max": {venue: f"{share:.4f}" for venue, share in used.items()},
             **counts,
-            "verdict": _verdict(counts, books, told),
+            "verdict": _verdict(counts, books, told, used),
             "events": told,
         }
 
@@ -145,7 +147,8 @@ def _verdict(counts: dict[str, int], books: dict[str, Decimal], told: list[dict[
         return f"held {held}; not liquidated: {acted['time']} {acted['what']}"
     if warned is not None:
         return f"held {held}; not liquidated; a warning at {warned['time']}, nothing to reduce"
-    return f"held {held}; not liquidated, and margin never came near a threshold"
+    most = ", ".join(f"{share * 100:.0f} % at {venue}" for venue, share in used.items())
+    return f"held {held}; not liquidated, nothing had to be reduced; margin bound: at most {most}"
 
 
 def _fill(message: OrderFilled) -> tuple[str, str]:

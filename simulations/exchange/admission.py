@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.errors import DomainError
-from domain.orders import OrderType, TimeInForce
+from domain.orders import OrderType, Side, TimeInForce
 from domain.positions import notional
 from domain.value import Value
 from simulations.exchange.account import Account, Holding
@@ -16,6 +16,7 @@ from simulations.wire import SubmitFrame
 __all__ = ["ExchangeRules", "RejectReason", "admit"]
 
 _LIMIT, _MARKET = OrderType.LIMIT, OrderType.MARKET
+_BUY = Side.BUY
 _POST_ONLY = TimeInForce.POST_ONLY
 
 
@@ -90,7 +91,7 @@ def admit(
             return RejectReason.TICK
     elif frame.order_type is not _MARKET or price is not None:
         return RejectReason.UNSUPPORTED
-    side = int(frame.side)
+    side = 1 if frame.side is _BUY else -1
     reduce_only = frame.reduce_only
     if reduce_only and not holding.reducible_lots(side):
         return RejectReason.REDUCE_ONLY

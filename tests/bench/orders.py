@@ -26,6 +26,8 @@ TICK = Decimal("0.1")
 REACH = 10
 MESSAGES_MAX = 12
 LATENCY_NS = 1_000_000
+_BUY, _SELL = Side.BUY, Side.SELL
+_FILLED, _LIMIT, _IOC = OrderState.FILLED, OrderType.LIMIT, TimeInForce.IOC
 # Open, add, reduce and close, long and then short: half of the orders raise the exposure.
 SIDES = (1, 1, -1, -1, -1, -1, 1, 1)
 
@@ -60,20 +62,20 @@ class Trips(Actor):
         order = Order(
             client_id=self._ids.next(),
             instrument=KEY,
-            side=Side.BUY if buys else Side.SELL,
+            side=_BUY if buys else _SELL,
             quantity=QUANTITY,
             owner="/owners/trips",
             created_ns=self.context.now,
-            order_type=OrderType.LIMIT,
+            order_type=_LIMIT,
             price=TICK * (quote.ask_ticks + REACH if buys else quote.bid_ticks - REACH),
-            time_in_force=TimeInForce.IOC,
+            time_in_force=_IOC,
         )
         self.context.tell("/risk", ProposeOrder(order=order))
 
     @handles(OrderUpdated)
     def updated(self, message: OrderUpdated) -> None:
         """Note the end of the order."""
-        if message.state is OrderState.FILLED:
+        if message.state is _FILLED:
             self._done()
 
     @handles(PositionChanged)

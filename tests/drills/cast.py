@@ -18,13 +18,13 @@ from actors.messages.orders import (
 from actors.messages.pairs import ExposureEnded, PairStateChanged
 from actors.messages.portfolio import EquityUpdated
 from actors.messages.positions import AccountReported, PositionChanged
-from actors.messages.risk import MarginWarning, TradingStateChanged
+from actors.messages.risk import HaltRequested, MarginWarning, TradingStateChanged
 from actors.messages.venue import ConnectionState, VenueStateChanged
 from actors.runtime import Actor, Message, handles
 from domain.client_ids import ClientIdScheme, owner_number
 from domain.orders import FINAL_STATES, Order, OrderType, Side, TimeInForce
 
-__all__ = ["Buy", "Raiser", "Recorder", "Sell", "Trader", "Withdraw"]
+__all__ = ["Buy", "PullThePlug", "Raiser", "Recorder", "Sell", "Trader", "Withdraw"]
 
 _T = TypeVar("_T")
 
@@ -68,6 +68,12 @@ class Sell(Buy, kw_only=True):
     """Tells the trader to sell."""
 
 
+class PullThePlug(Message, kw_only=True):
+    """Tells the trader to halt trading, so many messages to itself later."""
+
+    hops: int = 0
+
+
 class Withdraw(Message, kw_only=True):
     """Tells the trader to cancel its latest order."""
 
@@ -102,6 +108,14 @@ class Trader(Actor):
         )
         self.orders[order.client_id] = self.open[order.client_id] = order
         self.context.tell(RISK, ProposeOrder(order=order))
+
+    @handles(PullThePlug)
+    def pull(self, message: PullThePlug) -> None:
+        """Ask for a halt."""
+        if message.hops:
+            self.context.tell(self.context.path, PullThePlug(hops=message.hops - 1))
+            return
+        self.context.tell(RISK, HaltRequested(who="trader", reason="drill"))
 
     @handles(Withdraw)
     def withdraw(self, _: Withdraw) -> None:

@@ -22,6 +22,7 @@ class Crash:
     """Fails an actor at the nth message of a type, ``times`` times, across all its instances.
 
     after: the handler runs first, so that everything it sends is sent. when narrows the messages.
+    mute: instead of failing, the actor does nothing with the message.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Crash:
         nth: int = 1,
         times: int = 1,
         after: bool = False,
+        mute: bool = False,
         error: type[Exception] = RuntimeError,
         when: Callable[[Any], bool] | None = None,
     ) -> None:
@@ -38,19 +40,23 @@ class Crash:
         self.first = nth
         self.last = nth + times - 1
         self.after = after
+        self.mute = mute
         self.error = error
         self.when = when
         self.seen = 0
         self.done = 0
 
-    def strike(self, message: Any) -> None:
-        """Count a message, and raise if it is one of those to fail at."""
+    def strike(self, message: Any) -> bool:
+        """Count a message; raise if it is one of those to fail at, or return whether to mute it."""
         if self.when is not None and not self.when(message):
-            return
+            return False
         self.seen += 1
-        if self.first <= self.seen <= self.last:
-            self.done += 1
+        if not self.first <= self.seen <= self.last:
+            return False
+        self.done += 1
+        if not self.mute:
             raise self.error(f"drilled at {type(message).__name__} {self.seen}")
+        return True
 
 
 def crashing(base: type[Actor], crash: Crash) -> type[Actor]:
@@ -65,8 +71,8 @@ def crashing(base: type[Actor], crash: Crash) -> type[Actor]:
             return
         if crash.after:
             handler(self, message)
-        crash.strike(message)
-        if not crash.after:
+            crash.strike(message)
+        elif not crash.strike(message):
             handler(self, message)
 
     return type(base.__name__, (base,), {name: handle})

@@ -22,10 +22,10 @@ from domain.orders import FINAL_STATES
 from simulations.wire import FillFrame
 from tests.drills.world import DEPLOYMENT, MS_NS, World
 
-__all__ = ["Episode", "episodes", "exposed_ms", "verdict"]
+__all__ = ["Episode", "episodes", "exposed_ms", "records", "verdict"]
 
 ZERO = Decimal(0)
-WAITING_MAX = 200
+WAITING_MAX = 500
 
 
 class Episode(NamedTuple):
@@ -158,7 +158,7 @@ def _dead_letters(world: World, broken: tuple[str, ...]) -> list[str]:
 # -- journal ----------------------------------------------------------------------------------------
 
 
-def _records(world: World) -> list[Record]:
+def records(world: World) -> list[Record]:
     """Return every record, written or still waiting."""
     written = [row[2] for row in world.store.inner.rows]
     return [*written, *world.audit.newest(len(world.audit))]
@@ -166,8 +166,8 @@ def _records(world: World) -> list[Record]:
 
 def _journal(world: World) -> list[str]:
     """P8: every order and fill is on record, and each record's cause is an earlier one."""
-    records = _records(world)
-    messages = [record[5] for record in records]
+    rows = records(world)
+    messages = [record[5] for record in rows]
     approved = {m.authority.order.client_id for m in messages if type(m) is SubmitOrder}
     permitted = {m.permit.order.client_id for m in messages if type(m) is PermitGranted}
     wrong = [
@@ -175,10 +175,10 @@ def _journal(world: World) -> list[str]:
         for item in world.witness.submissions
         if item.authority.order.client_id not in approved | permitted
     ]
-    wrong += [f"record {r[0]} was caused by a later one, {r[1]}" for r in records if r[1] >= r[0] > 0]
+    wrong += [f"record {r[0]} was caused by a later one, {r[1]}" for r in rows if r[1] >= r[0] > 0]
     wrong += [
         f"{type(r[5]).__name__} {r[0]} has no cause"
-        for r in records
+        for r in rows
         if type(r[5]) in (SubmitOrder, PermitGranted, OrderUpdated, OrderFilled) and not r[1]
     ]
     filled = {m.fill.fill_id for m in messages if type(m) is OrderFilled}

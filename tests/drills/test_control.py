@@ -8,12 +8,13 @@ import pytest
 
 from actors.messages.flatten import FlattenRequested, FlattenState, FlattenStatus
 from actors.messages.journal import StoreRecord
+from actors.messages.orders import OrderRefused, SubmitOrder
 from actors.messages.pairs import PairPhase
 from actors.messages.risk import HaltRequested, JournalPressure, ReduceRequested, ResumeRequested
 from actors.settings import FlattenSettings, JournalSettings
 from domain.authority import Approval, TradingState
-from tests.drills.cast import Buy
-from tests.drills.oracles import verdict
+from tests.drills.cast import Buy, PullThePlug
+from tests.drills.oracles import records, verdict
 from tests.drills.world import ALPHA, BETA, MS_NS, SECOND_NS, World, leg, pair_settings
 
 BOUND_MS = 2_000
@@ -22,6 +23,14 @@ BOUND_MS = 2_000
 def flatten(world: World, scope: str, key: str = "") -> None:
     """Ask the root for a flatten, as an operator does."""
     world.tell("/", FlattenRequested(scope=scope, key=key, who="operator", reason="drill"))
+
+
+def fill_journal(world: World, count: int) -> None:
+    """Let so many records come within one instant."""
+    refused = OrderRefused(client_id="", instrument=leg(ALPHA), reason="drill", detail="")
+    for _ in range(count):
+        world.kernel.tell("/portfolio", refused)
+    world.runtime.settle()
 
 
 # -- halt -------------------------------------------------------------------------------------------
@@ -43,12 +52,15 @@ def test_a_halt_during_entry_closes_the_half_open_pair_by_permit() -> None:
 def test_a_halt_voids_the_approval_that_is_on_its_way() -> None:
     """The epoch is raised ahead of the order: what was approved before is refused at the venue."""
     world = World()
+    trader = world.actor("/trader")
     world.kernel.tell("/trader", Buy(instrument=leg(ALPHA, "ETH"), quantity=Decimal(1), price=None))
-    world.kernel.pump = world.kernel.pump
-    world.kernel.tell("/risk", HaltRequested(who="operator", reason="drill"))
+    world.kernel.tell("/trader", PullThePlug(hops=1))
     world.run(1)
+    approved = [row for row in records(world) if type(row[5]) is SubmitOrder]
+    assert len(approved) == 1
     assert world.flat()
     assert not world.witness.submissions
+    assert [item.reason for item in trader.refused] == ["stale_epoch"]
     verdict(world, exposed_ms_max=0)
 
 
@@ -144,14 +156,17 @@ def test_a_pair_is_flattened_in_one_order_per_leg_and_given_back() -> None:
     verdict(world, exposed_ms_max=0)
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.9, 1.1, 1.3])
 @pytest.mark.parametrize("scope", [("pair", "btc"), ("all", ""), ("venue", "alpha")])
-def test_a_flatten_asked_for_while_another_runs_sends_no_second_order(scope: tuple[str, str]) -> None:
+def test_a_flatten_asked_for_while_another_runs_sends_no_second_order(
+    scope: tuple[str, str], pause_s: float
+) -> None:
     """The same, a wider or an overlapping scope: never two closing orders out for one instrument."""
     world = World(latency_ns=100 * MS_NS, pairs=[pair_settings(), pair_settings("ETH")])
     world.open_pair()
     world.open_pair(-1, "eth")
     flatten(world, "pair", "btc")
-    world.run(0.9)
+    world.run(pause_s)
     flatten(world, *scope)
     world.until(world.confirmed_flat, 20)
     world.run(5)
@@ -176,7 +191,7 @@ def test_a_flatten_meets_rejects_with_fresh_measures_and_fresh_permits() -> None
     prices = [order.price for order in orders if order.price is not None]
     assert prices == sorted(prices, reverse=True)
     assert len(set(prices)) == 4
-    verdict(world, exposed_ms_max=12_000)
+    verdict(world, exposed_ms_max=7_100)
 
 
 def test_a_flatten_into_a_thin_book_closes_in_parts_shrunk_to_the_venue_s_figure() -> None:
@@ -188,9 +203,8 @@ def test_a_flatten_into_a_thin_book_closes_in_parts_shrunk_to_the_venue_s_figure
     world.until(world.confirmed_flat, 30)
     assert world.flat()
     sizes = [p.order.quantity for p in world.witness.permits() if p.order.instrument == leg(ALPHA)]
-    assert sizes[0] == Decimal("0.333")
-    assert sizes[-1] < sizes[0]
-    verdict(world, exposed_ms_max=4_000)
+    assert sizes == [Decimal("0.333"), Decimal("0.167"), Decimal("0.167")]
+    verdict(world, exposed_ms_max=1_100)
 
 
 def test_a_flatten_cancels_resting_orders_first_and_leaves_none() -> None:
@@ -268,6 +282,7 @@ def test_p8_a_write_error_halts_and_flattens_and_every_record_is_written_afterwa
     world = World()
     world.open_pair()
     world.store.failing = True
+    fill_journal(world, 1)
     world.run(1)
     assert world.trading().state is TradingState.HALTED
     assert "no space left" in world.trading().reason
@@ -279,11 +294,31 @@ def test_p8_a_write_error_halts_and_flattens_and_every_record_is_written_afterwa
     verdict(world, exposed_ms_max=0)
 
 
-def test_p8_a_queue_that_fills_up_while_the_store_hangs_halts_before_records_are_lost() -> None:
-    """P8: with a queue of 400 records the account is flat before the first record is lost."""
+@pytest.mark.parametrize(
+    ("burst", "state"), [(150, TradingState.ACTIVE), (230, TradingState.REDUCING)]
+)
+def test_p8_a_burst_of_records_reduces_from_half_of_the_queue_on(
+    burst: int, state: TradingState
+) -> None:
+    """P8: the journal's own queue of 400 records, not a message about it, reduces trading."""
     world = World(journal=JournalSettings(queue_max=400))
     world.open_pair()
-    world.store.failing = True
+    world.run(1)
+    fill_journal(world, burst)
+    world.run(0.2)
+    assert world.trading().state is state
+    assert world.audit.lost == 0
+    verdict(world, exposed_ms_max=0)
+
+
+def test_p8_a_burst_beyond_ninety_percent_of_the_queue_halts_and_flattens() -> None:
+    """P8: at 370 of 400 records trading halts and the book is closed, with no record lost."""
+    world = World(journal=JournalSettings(queue_max=400))
+    world.open_pair()
+    world.run(1)
+    fill_journal(world, 370)
+    world.run(0.2)
+    assert world.trading().state is TradingState.HALTED
     world.until(world.confirmed_flat, 15)
     assert world.flat()
     assert world.audit.lost == 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.runtime.harness import HARNESSES, Harness, SimulatedHarness
+from tests.runtime.harness import HARNESSES, Harness, SimulatedHarness, ThreadHarness
 
 
 @pytest.fixture(params=HARNESSES, ids=lambda kind: kind.name)
@@ -19,3 +19,11 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
 def simulated() -> SimulatedHarness:
     """Give the simulated runtime alone."""
     return SimulatedHarness()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadHarness]:
+    """Give the thread runtime alone."""
+    made = ThreadHarness()
+    yield made
+    made.close()

@@ -8,7 +8,7 @@ from actors.runtime.kernel import CONTROL_MAX, DEAD_LETTERS_MAX
 from actors.runtime.ref import Answer
 from actors.runtime.specs import ActorSpec
 from tests.runtime.harness import Harness
-from tests.runtime.probe import Ask, Do, Note, Probe, Quote, Told, Urgent
+from tests.runtime.probe import Ask, Do, Fact, Note, Probe, Quote, Told, Urgent
 
 SECOND_NS = 1_000_000_000
 
@@ -175,3 +175,15 @@ def test_a_name_that_is_no_path_is_refused(name: str) -> None:
     """A spec whose id cannot be part of an address is refused when it is made."""
     with pytest.raises(SpecError, match="id:"):
         ActorSpec(name, lambda: None)
+
+
+def test_journalled_data_is_bounded_and_recorded(harness: Harness) -> None:
+    """Data that the journal keeps is bounded like other data, and recorded although refused."""
+    records: list[tuple[int, int, int, str, str, object]] = []
+    harness.spawn("b", mailbox_max=1)
+    harness.kernel.audit = records
+    harness.take()
+    harness.tell("/b", Fact(text="1"), Fact(text="2"))
+    assert harness.take() == ["b:1"]
+    assert [row[5] for row in records] == [Fact(text="1"), Fact(text="2")]
+    assert [row[3] for row in harness.dead] == [Fact(text="2")]

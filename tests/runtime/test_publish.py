@@ -1,7 +1,7 @@
 """Topics: at once to who is idle, the latest to who is not, nothing to who is gone."""
 
 from tests.runtime.harness import Harness, SimulatedHarness
-from tests.runtime.probe import Do, Note, Probe, Quote, Step, Told, Urgent, fail
+from tests.runtime.probe import Do, Note, Probe, Quote, Step, Stray, Told, Urgent, fail
 
 
 def subscriber(extra: dict[str, Step] | None = None) -> dict[str, Step]:
@@ -211,3 +211,23 @@ def test_control_still_overtakes_a_feed(harness: Harness) -> None:
     harness.run(act)
     harness.settle()
     assert harness.take() == ["a:now", "a:1", "a:quote 1"]
+
+
+def test_a_published_message_needs_a_handler_too(harness: Harness) -> None:
+    """A subscriber without a handler for what is published fails, as it would for mail."""
+    harness.spawn("a", subscriber())
+    harness.run(lambda: harness.kernel.publish(harness.kernel.lifecycle.topic("q"), Stray()))
+    harness.settle()
+    ((_, exit_),) = harness.failures
+    assert "no handler for Stray" in exit_.reason
+
+
+def test_a_subscriber_that_ends_meanwhile_gets_nothing(simulated: SimulatedHarness) -> None:
+    """A subscriber ended by an earlier one's handler is passed over, without a dead letter."""
+    simulated.spawn("a", subscriber({"quote": lambda actor: actor.context.kill("/b")}))
+    simulated.spawn("b", subscriber())
+    simulated.spawn("c", subscriber())
+    simulated.take()
+    publish(simulated, 1)
+    assert simulated.take() == ["a:quote 1", "c:quote 1"]
+    assert simulated.dead == []

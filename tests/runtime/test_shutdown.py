@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,14 +28,6 @@ def stop(harness: Harness, address: str = "/") -> None:
     """Ask an actor to stop, from outside."""
     harness.run(lambda: harness.kernel.lifecycle.request_stop(address))
     harness.settle()
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadHarness]:
-    """Give the thread runtime alone."""
-    made = ThreadHarness()
-    yield made
-    made.close()
 
 
 def test_children_stop_right_to_left(harness: Harness) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,14 +11,6 @@ from tests.runtime.harness import START_NS, WAIT_S, ThreadHarness, substream
 from tests.runtime.probe import Ask, Do, Note, Probe, Told, fail
 
 BUSY_S = 0.12
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadHarness]:
-    """Give the thread runtime alone."""
-    made = ThreadHarness()
-    yield made
-    made.close()
 
 
 def busy(_: Probe) -> None:

@@ -1,0 +1,1 @@
+"""Backtests on small recordings that the tests write themselves."""

@@ -1,0 +1,1 @@
+"""The portfolio: exact figures of what a run earned, bounded whatever its length."""

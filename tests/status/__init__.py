@@ -1,0 +1,1 @@
+"""The live status: what it shows for figures that are known."""
