@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from config.bounds import check_bounds
 from config.lines import KeyPath
 from config.problems import Problems, nearest
 from config.secrets import SecretError, SecretRef, parse_reference
@@ -101,22 +102,25 @@ def _struct(
         problems.add(path, f"must be a table, is {_shown(value)}")
         return MISSING
     fields = {field.encode_name: field for field in fields_of(struct)}
-    for key in value:
-        if key not in fields:
-            _unknown(key, (*path, key), list(fields), problems)
+    meant = [
+        _unknown(key, (*path, key), list(fields), problems) for key in value if key not in fields
+    ]
     arguments: dict[str, Any] = {}
     complete = True
     for key, field in fields.items():
         if key not in value:
-            if field.required:
+            complete = complete and not field.required
+            if field.required and key not in meant:
                 problems.add((*path, key), f"is missing (a {type_name(field.type)})")
-                complete = False
+            elif field.default is not msgspec.NODEFAULT:
+                arguments[field.name] = field.default
             continue
         converted = convert(value[key], field.type, (*path, key), problems)
         if converted is MISSING:
             complete = False
         else:
             arguments[field.name] = converted
+    check_bounds(struct, arguments, path, problems)
     if not complete:
         return MISSING
     try:
@@ -126,13 +130,15 @@ def _struct(
         return MISSING
 
 
-def _unknown(key: str, path: KeyPath, valid: list[str], problems: Problems) -> None:
-    words = key.lower().split("_")
-    if any(word in words for word in _SECRET_WORDS) and not nearest(key, valid):
+def _unknown(key: str, path: KeyPath, valid: list[str], problems: Problems) -> str:
+    """Note an unknown key and return the valid one that it was likely meant to be, or ""."""
+    guess = nearest(key, valid)
+    if not guess and any(word in key.lower().split("_") for word in _SECRET_WORDS):
         problems.add(path, "unknown key; a secret belongs in the environment, never in this file")
-        return
-    listed = f"; valid here: {', '.join(valid)}" if not nearest(key, valid) and valid else ""
-    problems.add(path, f"unknown key{listed}", nearest(key, valid))
+    else:
+        listed = "" if guess or not valid else f"; valid here: {', '.join(valid)}"
+        problems.add(path, f"unknown key{listed}", guess)
+    return guess
 
 
 def _tuple(

@@ -6,8 +6,10 @@ that one mistake is reported once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -24,7 +26,14 @@ from domain.instruments import ContractKind, Instrument
 from domain.margin import leverage_max
 from domain.orders import OrderType, TimeInForce
 
-__all__ = ["Market", "check_capabilities", "check_names", "check_pairs", "check_strategies"]
+__all__ = [
+    "Market",
+    "check_capabilities",
+    "check_names",
+    "check_pairs",
+    "check_strategies",
+    "text_of",
+]
 
 _NEEDED_TYPES = (OrderType.LIMIT,)
 _NEEDED_TIMES = (TimeInForce.GTC, TimeInForce.IOC)
@@ -39,33 +48,37 @@ class Market(msgspec.Struct, frozen=True):
     unreadable: tuple[str, ...]
 
 
-def check_names(
-    tables: Mapping[str, tuple[VenueTable | PairSettings | StrategySettings | None, ...]],
-    problems: Problems,
-) -> None:
+def text_of(row: Mapping[str, Any], key: str) -> str:
+    """Return a text of a table as it stands in the file, "" if there is none."""
+    value = row.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def check_names(tables: Mapping[str, list[Mapping[str, Any]]], problems: Problems) -> None:
     """Note names given twice within a table, names no address can hold, and clashes of owners."""
     owners = ["/flatten"]
-    folders = {"pairs": "/hedges", "strategies": "/strategies", "venues": "/venues"}
-    for table, entries in tables.items():
+    for table, rows in tables.items():
         seen: dict[str, int] = {}
-        for index, entry in enumerate(entries):
-            if entry is None:
+        for index, row in enumerate(rows):
+            if not isinstance(row.get("name"), str):
                 continue
-            path = (table, index, "name")
-            if not entry.name or not all(
-                c.isascii() and (c.isalnum() or c in "_-") for c in entry.name
-            ):
-                problems.add(path, f'must be letters, digits, "-" and "_", is "{entry.name}"')
-            elif entry.name in seen:
-                first = seen[entry.name]
-                problems.add(path, f'"{entry.name}" is the name of {table}[{first}] already')
+            path: KeyPath = (table, index, "name")
+            name = text_of(row, "name")
+            if not _NAME.fullmatch(name):
+                problems.add(path, f'must be letters, digits, "-" and "_", is "{name}"')
+            elif name in seen:
+                problems.add(path, f'"{name}" is the name of {table}[{seen[name]}] already')
             else:
-                seen[entry.name] = index
-                owners.append(f"{folders[table]}/{entry.name}")
+                seen[name] = index
+                owners.append(f"{_FOLDERS[table]}/{name}")
     try:
         owner_numbers(owners)
     except DomainError as error:
         problems.add(("pairs",), str(error))
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_FOLDERS = {"pairs": "/hedges", "strategies": "/strategies", "venues": "/venues"}
 
 
 def check_capabilities(
@@ -93,26 +106,29 @@ def check_capabilities(
 
 
 def check_pairs(
+    rows: list[Mapping[str, Any]],
     pairs: tuple[PairSettings | None, ...],
     market: Market,
     risk: RiskSettings | None,
     problems: Problems,
 ) -> None:
-    """Note legs that do not exist, are owned twice, cannot hedge each other, or can never trade."""
+    """Note legs that do not exist, are owned twice, cannot hedge each other, or can never trade.
+
+    rows are the pairs as they stand in the file, pairs what could be read of them.
+    """
     owners: dict[str, str] = {}
-    for index, pair in enumerate(pairs):
-        if pair is None:
-            continue
+    for index, (row, pair) in enumerate(zip(rows, pairs, strict=True)):
         path: KeyPath = ("pairs", index)
-        legs = [_leg((*path, role), getattr(pair, role), market, problems) for role in _ROLES]
-        if pair.main == pair.hedge:
+        keys = {role: text_of(row, role) for role in _ROLES if isinstance(row.get(role), str)}
+        legs = [_leg((*path, role), key, market, problems) for role, key in keys.items()]
+        if len(set(keys.values())) < len(keys):
             problems.add(
                 (*path, "hedge"), "is the main leg too: one account nets both legs to one position"
             )
         else:
-            for role in _ROLES:
-                _claim((*path, role), getattr(pair, role), pair.name, owners, problems)
-        if legs[0] is None or legs[1] is None:
+            for role, key in keys.items():
+                _claim((*path, role), key, text_of(row, "name"), owners, problems)
+        if pair is None or legs[0] is None or legs[1] is None:
             continue
         for text, where in _misfits(pair, legs[0], legs[1]):
             problems.add((*path, where), text)
@@ -219,33 +235,29 @@ def _limits(pair: PairSettings, risk: RiskSettings, problems: Problems) -> None:
 
 
 def check_strategies(
+    rows: list[Mapping[str, Any]],
     strategies: tuple[StrategySettings | None, ...],
-    pairs: tuple[PairSettings | None, ...],
+    pairs: list[str],
     plugins: Plugins,
     problems: Problems,
 ) -> None:
     """Note unknown kinds and pairs, a pair driven twice, and parameters that the kind refuses."""
-    names = [pair.name for pair in pairs if pair is not None]
-    complete = None not in pairs
-    drivers: dict[str, str] = {}
-    for index, strategy in enumerate(strategies):
-        if strategy is None:
-            continue
+    drivers: dict[str, int] = {}
+    for index, (row, strategy) in enumerate(zip(rows, strategies, strict=True)):
         path: KeyPath = ("strategies", index)
-        if strategy.pair not in names and complete:
-            problems.add(
-                (*path, "pair"),
-                f'there is no pair "{strategy.pair}"',
-                nearest(strategy.pair, names),
-            )
-        driver = drivers.setdefault(strategy.pair, strategy.name)
-        if driver != strategy.name:
-            problems.add((*path, "pair"), f'"{strategy.pair}" is driven by "{driver}" already')
-        try:
-            plugin = plugins.strategies.get(strategy.kind)
-        except PluginError as error:
-            guess = nearest(strategy.kind, plugins.strategies.names())
-            problems.add((*path, "kind"), str(error), guess)
+        pair, kind = text_of(row, "pair"), text_of(row, "kind")
+        if pair and pair not in pairs:
+            problems.add((*path, "pair"), f'there is no pair "{pair}"', nearest(pair, pairs))
+        elif pair and drivers.setdefault(pair, index) != index:
+            driver = text_of(rows[drivers[pair]], "name")
+            problems.add((*path, "pair"), f'"{pair}" is driven by "{driver}" already')
+        if not kind:
             continue
-        for text in plugin.check(strategy.parameters):
-            problems.add((*path, "parameters"), text)
+        try:
+            plugin = plugins.strategies.get(kind)
+        except PluginError as error:
+            problems.add((*path, "kind"), str(error), nearest(kind, plugins.strategies.names()))
+            continue
+        if strategy is not None:
+            for text in plugin.check(strategy.parameters):
+                problems.add((*path, "parameters"), text)

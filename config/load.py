@@ -19,9 +19,15 @@ from actors.settings import (
     RiskSettings,
     StrategySettings,
 )
-from config.bounds import check_bounds
 from config.convert import MISSING, convert
-from config.cross import Market, check_capabilities, check_names, check_pairs, check_strategies
+from config.cross import (
+    Market,
+    check_capabilities,
+    check_names,
+    check_pairs,
+    check_strategies,
+    text_of,
+)
 from config.lines import KeyPath, locate
 from config.plugins import PluginError, Plugins, installed
 from config.problems import Problem, Problems, nearest
@@ -153,16 +159,17 @@ class _Reader:
         for table, entries in (("venues", venues), ("pairs", pairs)):
             if not entries and not problems.has((table,)):
                 problems.add((table,), f"is missing: at least one [[{table}]]")
-        check_names({"venues": venues, "pairs": pairs, "strategies": strategies}, problems)
+        rows = {key: self._rows(key) for key in LISTS}
+        check_names(rows, problems)
         market = Market(
             instruments={item.key: item for items in self._listings.values() for item in items},
             prices=self._prices,
-            venues=tuple(venue.name for venue in venues if venue is not None),
+            venues=tuple(text_of(row, "name") for row in rows["venues"]),
             unreadable=tuple(self._unreadable),
         )
-        if None not in venues:
-            check_pairs(pairs, market, single["risk"], problems)
-        check_strategies(strategies, pairs, self._plugins, problems)
+        check_pairs(rows["pairs"], pairs, market, single["risk"], problems)
+        names = [text_of(row, "name") for row in rows["pairs"]]
+        check_strategies(rows["strategies"], strategies, names, self._plugins, problems)
         self._start(single["clock"])
         if problems.all():
             return None
@@ -178,10 +185,7 @@ class _Reader:
 
     def _table(self, key: str, struct: type[msgspec.Struct]) -> Any:
         value = convert(self._content.get(key, {}), struct, (key,), self._problems)
-        if value is MISSING:
-            return None
-        check_bounds(value, (key,), self._problems)
-        return value
+        return None if value is MISSING else value
 
     def _list(self, key: str) -> tuple[Any, ...]:
         value = self._content.get(key, [])
@@ -192,8 +196,13 @@ class _Reader:
         for index, entry in enumerate(value):
             item = convert(entry, LISTS[key], (key, index), self._problems)
             found.append(None if item is MISSING else item)
-            check_bounds(found[-1], (key, index), self._problems)
         return tuple(found)
+
+    def _rows(self, key: str) -> list[Mapping[str, Any]]:
+        """Return the tables of a list as they stand in the file, empty for what is no table."""
+        value = self._content.get(key, [])
+        rows = value if isinstance(value, list) else []
+        return [row if isinstance(row, Mapping) else {} for row in rows]
 
     def _start(self, clock: ClockSettings | None) -> None:
         if clock is None or not clock.start:
@@ -238,7 +247,6 @@ class _Reader:
             self._unreadable.append(name if isinstance(name, str) else "")
             return None
         assert isinstance(table, VenueTable)
-        check_bounds(table, path, self._problems)
         if table.account != "main":
             self._problems.add((*path, "account"), 'only "main" is supported so far')
         self._transport(table, path)

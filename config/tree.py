@@ -104,14 +104,42 @@ def root_spec(config: Config, parts: Parts) -> ActorSpec:
 
 def tree(config: Config, parts: Parts | None) -> SupervisorSpec:
     """Return what the root supervises, in order of starting; without parts it can only be shown."""
+    make = _Maker(config, parts)
+    children = (
+        make.child("journal", _journal, FlattenScope.ALL, shutdown_ns=JOURNAL_STOP_NS),
+        make.child("portfolio", _portfolio),
+        make.child("flatten", _flattener),
+        make.child("risk", _risk, FlattenScope.ALL),
+        *make.groups(),
+        make.child("report", _report, shutdown_ns=10 * SECOND_NS),
+    )
+    return SupervisorSpec(
+        children=children,
+        strategy=Strategy.ONE_FOR_ONE,
+        intensity=ROOT_INTENSITY,
+        period_ns=PERIOD_NS,
+        backoff=BACKOFF,
+    )
+
+
+class _Maker:
+    """Makes child specs of one config."""
+
+    def __init__(self, config: Config, parts: Parts | None) -> None:
+        self._config = config
+        self._parts = parts
 
     def child(
+        self,
         name: str,
         factory: Factory,
         scope: FlattenScope = FlattenScope.NONE,
         key: str = "",
         shutdown_ns: int = 5 * SECOND_NS,
     ) -> ChildSpec:
+        """Return a child that a factory builds from config and parts."""
+        config, parts = self._config, self._parts
+
         def build() -> Actor:
             assert parts is not None, "this tree was made to be shown"
             return factory(config, parts)
@@ -125,55 +153,36 @@ def tree(config: Config, parts: Parts | None) -> SupervisorSpec:
             shutdown_ns=shutdown_ns,
         )
 
-    every = FlattenScope.ALL
-    children = (
-        child("journal", _journal, every, shutdown_ns=JOURNAL_STOP_NS),
-        child("portfolio", _portfolio),
-        child("flatten", _flattener),
-        child("risk", _risk, every),
-        _group(
-            "venues",
-            tuple(
-                child(venue.name, _venue(venue), FlattenScope.VENUE, venue.name)
-                for venue in config.venues
-                if traded(config, venue.name)
-            ),
-        ),
-        _group(
-            "positions",
-            tuple(
-                child(
-                    f"{item.venue}/main/{item.symbol}",
-                    _position(item),
-                    FlattenScope.INSTRUMENT,
-                    item.key,
-                )
-                for item in config.instruments
-            ),
-        ),
-        _group(
-            "hedges",
-            tuple(
-                child(pair.name, _hedge(index), FlattenScope.PAIR, pair.name)
-                for index, pair in enumerate(config.pairs)
-            ),
-        ),
-        _group(
-            "strategies",
-            tuple(
-                child(strategy.name, _strategy(index), FlattenScope.PAIR, strategy.pair)
-                for index, strategy in enumerate(config.strategies)
-            ),
-        ),
-        child("report", _report, shutdown_ns=10 * SECOND_NS),
-    )
-    return SupervisorSpec(
-        children=children,
-        strategy=Strategy.ONE_FOR_ONE,
-        intensity=ROOT_INTENSITY,
-        period_ns=PERIOD_NS,
-        backoff=BACKOFF,
-    )
+    def groups(self) -> tuple[ChildSpec, ...]:
+        """Return the supervisors of venues, positions, hedges and strategies."""
+        config, child = self._config, self.child
+        venues = tuple(
+            child(venue.name, _venue(venue), FlattenScope.VENUE, venue.name)
+            for venue in config.venues
+            if traded(config, venue.name)
+        )
+        positions = tuple(
+            child(_place(item), _position(item), FlattenScope.INSTRUMENT, item.key)
+            for item in config.instruments
+        )
+        hedges = tuple(
+            child(pair.name, _hedge(index), FlattenScope.PAIR, pair.name)
+            for index, pair in enumerate(config.pairs)
+        )
+        strategies = tuple(
+            child(strategy.name, _strategy(index), FlattenScope.PAIR, strategy.pair)
+            for index, strategy in enumerate(config.strategies)
+        )
+        return (
+            _group("venues", venues),
+            _group("positions", positions),
+            _group("hedges", hedges),
+            _group("strategies", strategies),
+        )
+
+
+def _place(item: Instrument) -> str:
+    return f"{item.venue}/main/{item.symbol}"
 
 
 def _group(name: str, children: tuple[ChildSpec, ...]) -> ChildSpec:

@@ -7,6 +7,7 @@ origin of the keys differ. Nothing is read from the environment here.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from actors.messages.portfolio import PortfolioReply
 from actors.ports import Transport
 from actors.runtime import ActorSpec, Kernel
 from actors.runtime.ports import Substream
-from config.plugins import Plugins, VenueBuild, World
+from config.plugins import Plugins, VenueBuild, VenueParts, World
 from config.schema import Config
 from config.tree import Keys, Parts, root_spec, traded
 from domain.client_ids import ClientIdScheme
@@ -88,10 +89,31 @@ def assemble(
     """
     audit = AuditBuffer(queue_max=config.journal.queue_max, digest=digest)
     runtime.kernel.audit = audit
+    venues = _venues(config, runtime, plugins, feeds=feeds)
+    reports: list[PortfolioReply] = []
+    parts = Parts(
+        venues=venues,
+        transport=_transports(config, plugins, venues),
+        keys=keys,
+        client_ids=ClientIdScheme(deployment=config.deployment.number, incarnation=incarnation),
+        audit=audit,
+        store=store,
+        header=header or RunHeader(seeds=(config.clock.seed,)),
+        emergency=emergency,
+        plugins=plugins,
+        on_report=reports.append,
+    )
+    root = root_spec(config, parts)
+    return System(config=config, runtime=runtime, parts=parts, root=root, reports=reports)
+
+
+def _venues(
+    config: Config, runtime: Runtime, plugins: Plugins, *, feeds: bool
+) -> dict[str, VenueParts]:
+    """Return the parts of every venue that a pair trades on, built in the order of the config."""
     seed = config.clock.seed
     shared: dict[str, Any] = {}
-    tables = {table.name: table for table in config.venues if traded(config, table.name)}
-    venues = {
+    return {
         table.name: plugins.venues.get(table.kind).build(
             VenueBuild(
                 venue=table.name,
@@ -105,8 +127,16 @@ def assemble(
                 feeds=feeds,
             )
         )
-        for table in tables.values()
+        for table in config.venues
+        if traded(config, table.name)
     }
+
+
+def _transports(
+    config: Config, plugins: Plugins, venues: dict[str, VenueParts]
+) -> Callable[[str, str], Transport]:
+    """Return what makes a session of a venue for a role."""
+    tables = {table.name: table for table in config.venues}
 
     def transport(venue: str, role: str) -> Transport:
         table = tables[venue]
@@ -115,18 +145,4 @@ def assemble(
         built: Transport = plugin.build(venues[venue].endpoint, table.account, role)
         return built
 
-    reports: list[PortfolioReply] = []
-    parts = Parts(
-        venues=venues,
-        transport=transport,
-        keys=keys,
-        client_ids=ClientIdScheme(deployment=config.deployment.number, incarnation=incarnation),
-        audit=audit,
-        store=store,
-        header=header or RunHeader(seeds=(seed,)),
-        emergency=emergency,
-        plugins=plugins,
-        on_report=reports.append,
-    )
-    root = root_spec(config, parts)
-    return System(config=config, runtime=runtime, parts=parts, root=root, reports=reports)
+    return transport

@@ -11,6 +11,7 @@ The seal is BLAKE2b over the key and the fields; msgpack keeps the bounds of the
 
 from __future__ import annotations
 
+from collections import deque
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
@@ -145,7 +146,7 @@ class Gate:
     It remembers the last 65,536 orders; an authority for an older one has expired.
     """
 
-    __slots__ = ("_key", "_spent", "epoch")
+    __slots__ = ("_key", "_oldest", "_spent", "epoch")
 
     def __init__(self, key: bytes) -> None:
         """Take the mint's key.
@@ -154,6 +155,8 @@ class Gate:
         """
         self._key = _derived(key)
         self._spent: dict[str, None] = {}
+        # The oldest key of a dict is found in time linear in those deleted before it.
+        self._oldest: deque[str] = deque()
         self.epoch = 0
 
     def raise_epoch(self, epoch: int) -> None:
@@ -186,9 +189,11 @@ class Gate:
         if monotonic_ns > expires_ns:
             return GateRefusal.EXPIRED
         spent = self._spent
-        if order.client_id in spent:
+        client_id = order.client_id
+        if client_id in spent:
             return GateRefusal.SPENT
-        spent[order.client_id] = None
+        spent[client_id] = None
+        self._oldest.append(client_id)
         if len(spent) > _SPENT_MAX:
-            del spent[next(iter(spent))]
+            del spent[self._oldest.popleft()]
         return None

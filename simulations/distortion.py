@@ -23,14 +23,13 @@ class Distortion:
     """Counters of faults, and what they do to private frames, snapshots and quotes.
 
     losing_acks: acknowledgements lost while their orders live. late_acks: acknowledgements sent
-    after the order's first fill. duplicating_fills: fills sent twice. garbling: private frames that
-    cannot be read (a fill with quantity NaN, anything else as rubbish bytes). stale_snapshots:
-    account queries answered with the previous answer. rejecting: submits refused with
-    reject_reason. crossing_quotes: quotes sent with bid above ask.
+    after all that the order did on arrival. duplicating_fills: fills sent twice. garbling: private
+    frames that cannot be read (a fill with quantity NaN, anything else as rubbish bytes).
+    stale_snapshots: account queries answered with the previous answer. rejecting: submits refused
+    with reject_reason. crossing_quotes: quotes sent with bid above ask.
     """
 
     __slots__ = (
-        "_held",
         "_snapshots",
         "crossing_quotes",
         "duplicating_fills",
@@ -52,7 +51,6 @@ class Distortion:
         self.rejecting = 0
         self.reject_reason = ""
         self.crossing_quotes = 0
-        self._held: dict[str, VenueFrame] = {}
         self._snapshots: dict[str, AccountFrame] = {}
 
     @property
@@ -63,31 +61,22 @@ class Distortion:
     def apply(self, frames: list[tuple[str, VenueFrame]]) -> list[tuple[str, Frame]]:
         """Return what clients are sent in place of these (account, frame) pairs."""
         sent: list[tuple[str, Frame]] = []
+        late: list[tuple[str, Frame]] = []
         for account, frame in frames:
             if isinstance(frame, AckFrame) and self.losing_acks:
                 self.losing_acks -= 1
             elif isinstance(frame, AckFrame) and self.late_acks:
                 self.late_acks -= 1
-                self._held[frame.client_id] = frame
+                late.append((account, frame))
             elif self.garbling:
                 self.garbling -= 1
                 sent.append((account, _garbled(frame)))
-            elif isinstance(frame, FillFrame):
-                sent.append((account, frame))
-                if self.duplicating_fills:
-                    self.duplicating_fills -= 1
-                    sent.append((account, frame))
-                held = self._held.pop(frame.client_id, None)
-                if held is not None:
-                    sent.append((account, held))
             else:
                 sent.append((account, frame))
-        # An order that did not trade at once is acknowledged at the end.
-        held_accounts = dict.fromkeys(account for account, _ in frames)
-        for account in held_accounts:
-            sent.extend((account, frame) for frame in self._held.values())
-            self._held.clear()
-        return sent
+                if isinstance(frame, FillFrame) and self.duplicating_fills:
+                    self.duplicating_fills -= 1
+                    sent.append((account, frame))
+        return sent + late
 
     def snapshot(self, account: str, frame: AccountFrame) -> AccountFrame:
         """Return the answer to an account query: the true one, or the previous one, stale."""

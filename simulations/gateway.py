@@ -143,7 +143,6 @@ class SimulatedGateway:
         if token != self._session:
             return
         if self._awaiting_pong:
-            self._session += 1
             self._problem(
                 ProblemKind.DISCONNECTED, f"no answer to a ping for {self._heartbeat_ns} ns"
             )
@@ -242,23 +241,19 @@ class SimulatedGateway:
                 self._odd_quote(frame, feed)
             return
         kind = type(frame)
-        if kind in TRANSLATORS:
+        if isinstance(frame, (TradePrinted, BarClosed, MarkUpdated, FundingSettled)):
+            if frame.instrument in self._feeds and SANE[kind](frame):
+                self._market(frame)
+            else:
+                self._problem(ProblemKind.BAD_QUOTE, f"{frame!r}", frame.instrument)
+        elif kind in TRANSLATORS:
             event = TRANSLATORS[kind](frame, self._keys)
             if event is None:
                 self._problem(ProblemKind.MALFORMED, f"cannot have happened: {frame!r}")
             else:
                 self._sink.emit(event)
-        elif isinstance(frame, (TradePrinted, BarClosed, MarkUpdated, FundingSettled)):
-            self._publish(frame)
         else:
             self._control(frame)
-
-    def _publish(self, event: TradePrinted | BarClosed | MarkUpdated | FundingSettled) -> None:
-        """Publish market data other than quotes, if it is ours and makes sense."""
-        if event.instrument in self._feeds and SANE[type(event)](event):
-            self._market(event)
-        else:
-            self._problem(ProblemKind.BAD_QUOTE, f"{event!r}", event.instrument)
 
     def _control(self, frame: Frame) -> None:
         """Take what concerns the session itself; anything else is malformed."""

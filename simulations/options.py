@@ -91,13 +91,7 @@ def _own(options: SimulatedOptions) -> Iterator[tuple[str, str]]:
     for name in ("entry_ms", "response_ms", "feed_ms", "jitter_ms", "switch_ms"):
         if getattr(options, name) < 0:
             yield name, f"must be at least 0, is {getattr(options, name)}"
-    for name in (
-        "quote_ms",
-        "heartbeat_ms",
-        "orders_per_second",
-        "depth_levels",
-        "half_spread_ticks",
-    ):
+    for name in _COUNTS:
         if getattr(options, name) < 1:
             yield name, f"must be at least 1, is {getattr(options, name)}"
     for name in ("maker_fee", "taker_fee", "liquidation_fee"):
@@ -119,12 +113,8 @@ def _own(options: SimulatedOptions) -> Iterator[tuple[str, str]]:
 
 _SECOND_MS = 1_000
 _COUNTS = (
-    "quote_ms",
-    "bar_s",
-    "heartbeat_ms",
-    "orders_per_second",
-    "depth_levels",
-    "half_spread_ticks",
+    *("quote_ms", "bar_s", "heartbeat_ms"),
+    *("orders_per_second", "depth_levels", "half_spread_ticks"),
 )
 
 

@@ -135,7 +135,10 @@ class SimulatedVenue:
 
     def publish_bar(self, bar: BarClosed) -> None:
         """Show a complete candle; it moves nothing."""
-        self._broadcast(bar)
+        for receive in self._feeds[bar.instrument].receivers:
+            receive(bar)
+        if self._outbox:
+            self._drain(None)
 
     def publish_mark(self, mark: MarkUpdated) -> None:
         """Set the mark, liquidate on it, and show it."""
@@ -245,7 +248,7 @@ class SimulatedVenue:
         self.faults.losing_acks += count
 
     def delay_next_acks(self, count: int) -> None:
-        """Send the next acknowledgements after their orders' first fills."""
+        """Send the next acknowledgements after the fills that their orders got on arrival."""
         self.faults.late_acks += count
 
     def duplicate_next_fills(self, count: int) -> None:

@@ -22,6 +22,7 @@ from actors.runtime.message import Message
 __all__ = ["AuditBuffer", "RecordsLost"]
 
 NEVER = 1 << 62
+QUEUE_MIN = 10
 
 
 class RecordsLost(Message, kw_only=True):
@@ -36,14 +37,15 @@ class AuditBuffer:
 
     At most queue_max records are held. Whoever attaches is called at the first waiting record, at
     chunk_max, at half of the queue, and at each record beyond 90 %; it is called in the middle of a
-    send, so it may only send. ``each`` asks for a call at every record. run is the number of the
-    run that the records belong to, once a store has given it one.
+    send, so it may only send or start a timer. ``each`` asks for a call at every record. run is the
+    number of the run that the records belong to, once a store has given it one.
     """
 
     __slots__ = (
         "_chunk_max",
         "_confirmed",
         "_digest",
+        "_first",
         "_flight",
         "_half",
         "_limit",
@@ -59,10 +61,14 @@ class AuditBuffer:
     )
 
     def __init__(self, *, queue_max: int = 100_000, digest: bool = False) -> None:
-        """Hold nothing yet; with a digest, what passes is hashed as it is taken."""
+        """Hold nothing yet; with a digest, what passes is hashed as it is taken.
+
+        queue_max is at least 10.
+        """
+        assert queue_max >= QUEUE_MIN, f"a queue of {queue_max} has no room for a ring"
         self.queue_max = queue_max
-        ring_max = max(1, queue_max // 10)
-        self._limit = max(1, queue_max - ring_max)
+        ring_max = queue_max // 10
+        self._limit = queue_max - ring_max
         self._half = queue_max // 2
         self._waiting: list[Record] = []
         self._flight: list[Record] = []
@@ -70,6 +76,7 @@ class AuditBuffer:
         self._confirmed = 0
         self._digest = DecisionDigest() if digest else None
         self._chunk_max = NEVER
+        self._first: Callable[[], None] = _nothing
         self._notice: Callable[[], None] = _nothing
         self._lose: Callable[[Record], None] = _nothing_with
         self._mark = 1
@@ -95,31 +102,45 @@ class AuditBuffer:
                 self._lose(lost)
         else:
             self._mark = self._next_mark()
+            if len(waiting) == 1 and not self.each and held < self._half and self._chunk_max > 1:
+                self._first()
+                return
         self._notice()
 
     def _next_mark(self) -> int:
         """Return the length of ``waiting`` at which something must happen next."""
-        length, in_flight = len(self._waiting), len(self._flight)
         if self.each or self._ring.count:
             return 0
-        marks = (1, self._chunk_max, self._half - in_flight, self._limit + 1 - in_flight)
-        return min((mark for mark in marks if mark > length), default=0)
+        length, in_flight = len(self._waiting), len(self._flight)
+        if not length:
+            return 1
+        mark = self._limit + 1 - in_flight
+        for earlier in (self._half - in_flight, self._chunk_max):
+            if length < earlier < mark:
+                mark = earlier
+        return mark
 
     # -- the journal's side ----------------------------------------------------------------------
 
     def attach(
-        self, notice: Callable[[], None], *, lose: Callable[[Record], None], chunk_max: int
+        self,
+        *,
+        first: Callable[[], None],
+        notice: Callable[[], None],
+        lose: Callable[[Record], None],
+        chunk_max: int,
     ) -> None:
-        """Call notice when records begin to wait, and when they must not wait longer.
+        """Call first when records begin to wait, and notice when they must not wait longer.
 
         lose is given each record that had to make room for another.
         """
-        self._notice, self._lose, self._chunk_max = notice, lose, chunk_max
+        self._first, self._notice, self._lose = first, notice, lose
+        self._chunk_max = chunk_max
         self._mark = self._next_mark()
 
     def detach(self) -> None:
         """Call nobody; the limits still hold."""
-        self.attach(_nothing, lose=_nothing_with, chunk_max=NEVER)
+        self.attach(first=_nothing, notice=_nothing, lose=_nothing_with, chunk_max=NEVER)
 
     def call_at_each(self, *, each: bool) -> None:
         """Choose whether every single record calls full."""
@@ -138,10 +159,12 @@ class AuditBuffer:
         return tuple(self._flight)
 
     def confirm(self) -> None:
-        """Forget what was in flight: it is written; the ring's records wait with the others now."""
+        """Forget what was in flight: it is written; the ring's records wait if there is room."""
         self._confirmed += len(self._flight)
         self._flight = []
-        self._waiting += self._ring.drain()
+        ring = self._ring
+        if ring.count and len(self._waiting) + ring.count < self._limit:
+            self._waiting += ring.drain()
         self._mark = self._next_mark()
 
     def newest(self, count: int) -> tuple[Record, ...]:

@@ -60,7 +60,7 @@ class _FlushDue(Message, kw_only=True):
 
 
 class _Noticed(Message, kw_only=True):
-    """Records began to wait, a chunk is full, the queue passed a threshold, or each one counts."""
+    """A chunk is full, the queue passed a threshold, or each record counts."""
 
     flags = CONTROL
 
@@ -123,8 +123,12 @@ class Journal(Actor):
 
     def on_start(self) -> None:
         """Open the store; records that waited for an instance are written once it is open."""
-        self._audit.attach(self._notice, lose=self._lose, chunk_max=self._settings.chunk_max)
-        self._due = len(self._audit) > 0
+        self._audit.attach(
+            first=self._begin_to_wait,
+            notice=self._notice,
+            lose=self._lose,
+            chunk_max=self._settings.chunk_max,
+        )
         self._spawn_writer()
 
     def on_stop_requested(self) -> bool:
@@ -158,14 +162,21 @@ class Journal(Actor):
             ("emergency lines", str(self.lines)),
         )
 
+    # -- called by the buffer, in the middle of another actor's send: nothing may be raised here ---
+
+    def _begin_to_wait(self) -> None:
+        """Write when the flush time is over."""
+        if not self.actor_stopped.is_set():
+            self._look_in(self._settings.flush_ms * MS_NS)
+
     def _notice(self) -> None:
-        """Wake up; called in the middle of another actor's send, it must not raise."""
+        """Look at the queue as soon as this send is done."""
         if not self._noticed:
             self._noticed = True
             self.context.tell(self.context.path, _Noticed())
 
     def _lose(self, record: Record) -> None:
-        """Say a record that the ring had to give up, unless it was said; it must not raise."""
+        """Say a record that the ring had to give up, unless it was said."""
         place = self._audit.appended - self._audit.in_ring
         if place > self._said:
             self._said = place
@@ -178,21 +189,18 @@ class Journal(Actor):
     def noticed(self, _: _Noticed) -> None:
         """Write a full chunk at once, anything less when its time is up; judge the queue."""
         self._noticed = False
-        waiting = self._audit.waiting
-        if waiting >= self._settings.chunk_max:
+        if self._audit.waiting >= self._settings.chunk_max:
             self._due = True
-        elif waiting:
-            self._look_in(self._settings.flush_ms * MS_NS)
         self._step()
 
     @handles(_FlushDue)
     def flush_due(self, _: _FlushDue) -> None:
-        """Write what waits; look again later if a write is still under way."""
+        """Write what waits; while an earlier write is under way, look again later."""
         self._timer = None
         self._due = True
-        self._step()
         if self._writing_since is not None:
             self._look_in(LOOK_NS)
+        self._step()
 
     def _look_in(self, delay_ns: int) -> None:
         timer = self._timer
@@ -383,6 +391,8 @@ class Journal(Actor):
         """Tell risk when the pressure changed; give the emergency log what it must have."""
         audit = self._audit
         since = self._writing_since
+        if not (self.level or self.failure or since) and len(audit) * 2 < audit.queue_max:
+            return
         stuck = since is not None and self.context.monotonic - since >= STUCK_NS
         failed = bool(self.failure) or stuck
         level = self._pressure.level(audit.fraction, failed=failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from actors.messages.positions import AccountReported, PositionChanged
 from actors.messages.venue import ConnectionState
 from actors.runtime.topics import Topic
 from domain.instruments import ContractKind, Instrument
-from domain.positions import Position, notional, unrealised
+from domain.positions import contract_value, notional
 
 __all__ = ["Leg", "Venue"]
 
@@ -37,24 +38,23 @@ class Leg:
         "changed",
         "fills",
         "instrument",
-        "position",
+        "worth",
     )
 
     def __init__(self, instrument: Instrument, *, mark: Topic, quote: Topic, bar: Topic) -> None:
         """Watch an instrument; its prices are looked up in the topics' latest messages."""
         self.instrument = instrument
         self.changed: PositionChanged | None = None
-        self.position: Position | None = None
         self.carried = ZERO
+        self.worth = ZERO
         self.fills = 0
-        self._counted: dict[str, None] = {}
+        self._counted: OrderedDict[str, None] = OrderedDict()
         self._mark, self._quote, self._bar = mark, quote, bar
 
     def take(self, changed: PositionChanged) -> bool:
         """Take a report; return whether a fill caused it that was not counted before."""
         before = self.changed
         self.changed = changed
-        self.position = None
         if before is None:
             self.carried = ZERO if changed.fill_id else self.earned()
         fill_id, counted = changed.fill_id, self._counted
@@ -62,7 +62,7 @@ class Leg:
             return False
         counted[fill_id] = None
         if len(counted) > FILL_IDS_MAX:
-            del counted[next(iter(counted))]
+            counted.popitem(last=False)
         self.fills += 1
         return True
 
@@ -85,20 +85,13 @@ class Leg:
 
     def unrealised(self, price: Decimal | None) -> Decimal:
         """Return what closing at a price would realise, in settlement currency; 0 without one."""
-        changed = self.changed
+        changed, instrument = self.changed, self.instrument
         if changed is None or price is None or not changed.quantity:
             return ZERO
-        position = self.position
-        if position is None:
-            instrument = self.instrument
-            position = self.position = Position(
-                instrument=instrument.key,
-                kind=instrument.kind,
-                multiplier=instrument.multiplier,
-                quantity=changed.quantity,
-                cost=changed.cost,
-            )
-        return unrealised(position, price)
+        kind = instrument.kind
+        value = contract_value(kind, instrument.multiplier, changed.quantity, price)
+        gain = value - changed.cost
+        return -gain if kind is ContractKind.INVERSE else gain
 
     def earned(self) -> Decimal:
         """Return realised − fees + funding + unrealised, in settlement currency."""
@@ -108,9 +101,10 @@ class Leg:
         settled = changed.realised - changed.fees + changed.funding
         return settled + self.unrealised(self.price()) if changed.quantity else settled
 
-    def pnl(self) -> Decimal:
-        """Return what this run earned with the instrument, in settlement currency."""
-        return self.earned() - self.carried
+    def value(self) -> Decimal:
+        """Return what this run earned with the instrument, in quote; it is kept as worth."""
+        self.worth = worth = self.in_quote(self.earned() - self.carried)
+        return worth
 
     def in_quote(self, amount: Decimal) -> Decimal:
         """Return an amount of settlement currency in quote: a coin is converted at the price."""
@@ -180,7 +174,7 @@ class Venue:
         total = ZERO
         for leg in self.legs:
             if leg.changed is not None:
-                total += leg.in_quote(leg.pnl())
+                total += leg.value()
         return total
 
     def equity(self) -> Decimal | None:

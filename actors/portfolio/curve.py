@@ -21,6 +21,7 @@ class EquityCurve:
     """
 
     __slots__ = (
+        "_observed",
         "_points_max",
         "_skip",
         "drawdown",
@@ -40,6 +41,7 @@ class EquityCurve:
         self.drawdown = ZERO
         self.max_drawdown = ZERO
         self.stride = 1
+        self._observed: Decimal | None = None
         self._points_max = points_max
         self._skip = 0
 
@@ -47,11 +49,12 @@ class EquityCurve:
         """Take an equity between samples: it counts for peak and drawdown."""
         peak = self.peak
         if peak is None or equity >= peak:
-            self.peak = equity
+            self.peak = self._observed = equity
             self.drawdown = ZERO
             return
-        if peak <= ZERO:
+        if peak <= ZERO or equity == self._observed:
             return
+        self._observed = equity
         self.drawdown = ((peak - equity) / peak).quantize(FRACTION_STEP, rounding=ROUND_UP)
         self.max_drawdown = max(self.max_drawdown, self.drawdown)
 

@@ -65,7 +65,7 @@ class Portfolio(Actor):
     Receives PositionChanged, AccountReported, TradingStateChanged, VenueStateChanged,
     PairStateChanged, ExposureEnded, MarginWarning, OrderRefused, FlattenStatus; PortfolioQuery, for
     which it asks the sources of counts first. Looks at marks, quotes and bars, and subscribes to
-    none. Sends EquityUpdated to risk at each sample, and when a fill moved the drawdown by a step.
+    none. Sends EquityUpdated to risk at each sample, and when fills moved the drawdown by a step.
     Equity is the sum of the venues' equity at the start and what the run earned since: deposits
     count neither as profit nor as loss. When it fails: curve and counts begin anew, books come back
     with the next reports; trading goes on.
@@ -118,6 +118,8 @@ class Portfolio(Actor):
         self._sample_ns = sample_ms * MS_NS
         self._drawdown_step = drawdown_step
         self._drawdown_told = ZERO
+        self._drift = ZERO
+        self._drift_max = ZERO
         self._sources = sources
         self._awaited: dict[str, None] = {}
         self._askers: list[tuple[Deferred, PortfolioQuery]] = []
@@ -152,7 +154,7 @@ class Portfolio(Actor):
         if leg is None:
             self.unlisted += 1
         elif leg.take(message):
-            self._observe_fill()
+            self._observe_fill(leg)
 
     @handles(AccountReported)
     def account_reported(self, message: AccountReported) -> None:
@@ -181,17 +183,28 @@ class Portfolio(Actor):
             self.curve.sample(self.context.now, equity)
             self._tell(equity)
 
-    def _observe_fill(self) -> None:
+    def _observe_fill(self, leg: Leg) -> None:
+        """Look at the whole equity only when fills have moved it by half a step since the last."""
+        before = leg.worth
+        self._drift += leg.value() - before
+        if abs(self._drift) < self._drift_max:
+            return
         equity = self.equity()
         if equity is None:
             return
         self.curve.observe(equity)
+        self._settle_drift()
         if abs(self.curve.drawdown - self._drawdown_told) >= self._drawdown_step:
             self._tell(equity)
+
+    def _settle_drift(self) -> None:
+        self._drift = ZERO
+        self._drift_max = max(ZERO, (self.curve.peak or ZERO) * self._drawdown_step / 2)
 
     def _tell(self, equity: Decimal) -> None:
         curve = self.curve
         assert curve.peak is not None, "an equity was observed"
+        self._settle_drift()
         self._drawdown_told = curve.drawdown
         updated = EquityUpdated(equity=equity, peak=curve.peak, drawdown=curve.drawdown)
         self.context.tell(self._risk, updated)
@@ -382,7 +395,7 @@ class Portfolio(Actor):
             pair=name,
             phase=None if state is None else state.phase,
             reason="" if state is None else state.reason,
-            pnl=sum((leg.in_quote(leg.pnl()) for leg in pair.legs), ZERO),
+            pnl=sum((leg.value() for leg in pair.legs), ZERO),
             exposures=pair.exposures,
             delta_error_max=pair.delta_error_max,
         )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from domain.checks import OrderContext, reduces_net
 from domain.hedging import delta_error
 from domain.margin import position_maintenance
-from domain.money import from_ticks
 from domain.orders import FINAL_STATES, OrderState, Side
 from domain.positions import contract_value, notional
 
@@ -70,8 +69,8 @@ class Holding:
         if quote is None:
             return ZERO, ZERO, ZERO
         tick = self.instrument.tick
-        bid = from_ticks(quote.bid_ticks, tick) if quote.bid_lots else ZERO
-        ask = from_ticks(quote.ask_ticks, tick) if quote.ask_lots else ZERO
+        bid = quote.bid_ticks * tick if quote.bid_lots else ZERO
+        ask = quote.ask_ticks * tick if quote.ask_lots else ZERO
         marked: MarkUpdated | None = self.mark.last
         return bid, ask, (bid + ask) / 2 if marked is None else marked.mark
 

@@ -7,7 +7,6 @@ epoch, so that approvals on their way are refused where they arrive.
 from __future__ import annotations
 
 from collections import deque
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from actors.addresses import PORTFOLIO, ROOT, pair_address, position_address
@@ -48,6 +47,7 @@ from actors.messages.venue import (
     VenueStateChanged,
 )
 from actors.risk.book import Holding, RiskBook
+from actors.risk.margin import MarginLevel, MarginWatch
 from actors.runtime import Actor, EngineError, Message, RequestTimedOut, Timer, handles
 from domain.authority import Mint, TradingState
 from domain.checks import RefusalReason, check_order
@@ -130,7 +130,9 @@ class RiskSupervisor(Actor):
         self._state_known = False
         self._begun_ns = 0
         self._again: Timer | None = None
-        self._margin_level: dict[str, int] = {}
+        self._watches = {
+            venue: MarginWatch(account, settings) for venue, account in self._book.accounts.items()
+        }
         self._drawdown_level = 0
 
     def state(self) -> tuple[tuple[str, str], ...]:
@@ -296,11 +298,15 @@ class RiskSupervisor(Actor):
     def account_reported(self, message: AccountReported) -> None:
         """Take the venue's own balance and margin."""
         self._book.account_reported(message)
+        self._watch_margin(message.venue)
 
     @handles(VenueStateChanged)
     def venue_changed(self, message: VenueStateChanged) -> None:
-        """Note whether new risk may go there."""
+        """Note whether new risk may go there; a connection that begins learns which epoch holds."""
         self._book.accounts[message.venue].live = message.state is ConnectionState.LIVE
+        if message.state is ConnectionState.CONNECTING:
+            raised = EpochRaised(epoch=self.epoch, state=self.trading)
+            self.context.tell(self._venues[message.venue], raised)
 
     @handles(GatewayProblem)
     def problem(self, message: GatewayProblem) -> None:
@@ -317,7 +323,10 @@ class RiskSupervisor(Actor):
 
     def _check_clock(self) -> None:
         """Take no new risk after UTC moved against the monotonic clock; compare accounts."""
-        offset_ns = self.context.now - self.context.monotonic
+        context = self.context
+        offset_ns = context.now - context.monotonic
+        if offset_ns == self._clock_offset_ns:
+            return
         step_ms = (offset_ns - self._clock_offset_ns) // MS_NS
         if abs(step_ms) > self._settings.clock_step_ms_max:
             self._clock_offset_ns = offset_ns
@@ -342,46 +351,26 @@ class RiskSupervisor(Actor):
         """Watch the margin of the venue whose mark moved, if anything is held there."""
         self._check_clock()
         holding = self._book.holdings[message.instrument]
-        if holding.quantity:
-            self._watch_margin(holding.instrument.venue)
+        venue = holding.instrument.venue
+        if holding.quantity and not self._watches[venue].skip(message.instrument, message.mark):
+            self._watch_margin(venue)
 
     def _watch_margin(self, venue: str) -> None:
-        account = self._book.accounts[venue]
-        if not account.reported:
+        watch = self._watches[venue]
+        level = watch.look(self.context.monotonic)
+        if level is None:
             return
-        equity, maintenance = account.margin()
-        if not maintenance:
-            self._margin_level[venue] = 0
-            return
-        ratio = maintenance / equity if equity > 0 else Decimal(1)
-        settings = self._settings
-        before = self._margin_level.get(venue, 0)
-        if ratio >= settings.margin_ratio_flatten:
-            level = 3
-        elif ratio >= settings.margin_ratio_reduce:
-            level = 2
-        elif ratio >= settings.margin_ratio_warn:
-            level = 1
-        else:
-            self._margin_level[venue] = 0
-            return
-        if level > before:
-            self._margin_level[venue] = level
-            self._act_on_margin(venue, ratio, level)
-
-    def _act_on_margin(self, venue: str, ratio: Decimal, level: int) -> None:
         action = ("none", "warned", "reduced", "flattened")[level]
-        self.context.tell(PORTFOLIO, MarginWarning(venue=venue, ratio=ratio, action=action))
-        reason = f"margin of {venue} is used to {ratio:.3f}"
+        warning = MarginWarning(venue=venue, ratio=watch.ratio, action=action)
+        self.context.tell(PORTFOLIO, warning)
+        reason = f"margin of {venue} is used to {watch.ratio:.3f}"
         for pair in self._pairs:
-            if not any(key.startswith(f"{venue}:") for key in (pair.main, pair.hedge)):
-                continue
             legs = (self._book.holdings[pair.main], self._book.holdings[pair.hedge])
-            if not any(leg.quantity for leg in legs):
+            if not any(leg.quantity and leg.instrument.venue == venue for leg in legs):
                 continue
-            if level == len(ORDER_OF_STATES):
+            if level is MarginLevel.FLATTEN:
                 self._flatten("pair", pair.name, reason)
-            elif level == len(ORDER_OF_STATES) - 1:
+            elif level is MarginLevel.REDUCE:
                 self._reduce(pair, reason)
 
     def _reduce(self, pair: PairSettings, reason: str) -> None:
@@ -393,7 +382,7 @@ class RiskSupervisor(Actor):
     @handles(EquityUpdated)
     def equity_updated(self, message: EquityUpdated) -> None:
         """Climb the drawdown ladder: smaller pairs first, then halt and flatten."""
-        depth = -message.drawdown
+        depth = message.drawdown
         settings = self._settings
         if depth >= settings.drawdown_halt and self._drawdown_level < len(ORDER_OF_STATES) - 1:
             self._drawdown_level = 2

@@ -257,9 +257,8 @@ class VenueConnection(Actor):
             return
         fill = event.fill
         self._book(fill.fill_id, fill.instrument, event)
-        id_ = fill.client_id
-        ours = self._desk.ledger.knows(id_) or is_ours(id_, self._deployment)
-        if fill.liquidation or not ours:
+        known = self._desk.ledger.knows(fill.client_id)
+        if fill.liquidation or not (known or is_ours(fill.client_id, self._deployment)):
             detail = "liquidation" if fill.liquidation else f"order {fill.client_id} is not ours"
             self._problem(
                 GatewayProblem(
@@ -433,6 +432,8 @@ class VenueConnection(Actor):
         if not self._budget.take(monotonic_ns, lowers_risk=order.reduce_only):
             return "rate", f"the rate budget of {self.venue} is used up"
         gate = self._approvals if type(authority) is Approval else self._permits
+        if gate is self._approvals and not gate.epoch:
+            return "stale_epoch", "risk has not said yet which epoch holds"
         refused = gate.redeem(authority, monotonic_ns)
         return None if refused is None else (str(refused), "the authority does not hold")
 

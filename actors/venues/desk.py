@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from actors.runtime.context import Context
     from actors.settings import VenueSettings
     from domain.authority import Approval, FlattenPermit
-    from domain.orders import Fill, Order
+    from domain.orders import Order
 
 __all__ = ["OrderDesk"]
 

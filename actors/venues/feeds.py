@@ -24,7 +24,7 @@ class Feeds:
         self._context = context
         self._publish = context.publish
         self._quotes: dict[str, Topic] = {}
-        self._topics: dict[tuple[type, str], Topic] = {}
+        self._topics: dict[type, dict[str, Topic]] = {QuoteUpdated: self._quotes}
 
     def open(self, instruments: tuple[str, ...]) -> None:
         """Make the quote topic of every instrument, so that its age is watched."""
@@ -33,16 +33,16 @@ class Feeds:
 
     def publish(self, event: MarketEvent) -> None:
         """Publish market data; the last thing done with a frame."""
-        if type(event) is QuoteUpdated:
-            self._publish(self._quotes[event.instrument], event)
-        else:
-            self._publish(self._topic(event), event)
+        try:
+            topic = self._topics[type(event)][event.instrument]
+        except KeyError:
+            topic = self._first(type(event), event.instrument)
+        self._publish(topic, event)
 
-    def _topic(self, event: MarketEvent) -> Topic:
-        key = (type(event), event.instrument)
-        topic = self._topics.get(key)
-        if topic is None:
-            topic = self._topics[key] = self._context.topic(topic_key(*key))
+    def _first(self, kind: type, instrument: str) -> Topic:
+        """Return the topic of a kind of event that this instrument had none of yet."""
+        topics = self._topics.setdefault(kind, {})
+        topic = topics[instrument] = self._context.topic(topic_key(kind, instrument))
         return topic
 
     def stale(self, monotonic_ns: int, age_ns_max: int) -> str | None:

@@ -16,7 +16,7 @@ import msgspec
 from actors.messages.flatten import BeginFlatten, FlattenStatus
 from actors.messages.pairs import PairStateChanged, ReducePair
 from actors.messages.portfolio import EquityUpdated
-from actors.messages.positions import PositionChanged
+from actors.messages.positions import AccountReported, PositionChanged
 from actors.messages.risk import MarginWarning, TradingStateChanged
 from actors.messages.venue import OrderFilled
 from actors.runtime.ports import AuditSink
@@ -130,7 +130,23 @@ def _chain(record: Record, by_sequence: dict[int, Record]) -> str:
     return " <- ".join(names)
 
 
-def _verdict(counts: dict[str, int], books: dict[str, Decimal], told: list[dict[str, Any]]) -> str:
+def _margin_used(records: list[Record]) -> dict[str, Decimal]:
+    """Return the largest share of equity that was bound as margin, by venue."""
+    used: dict[str, Decimal] = {}
+    for record in records:
+        message = record[5]
+        if type(message) is AccountReported and message.equity > 0:
+            share = 1 - message.available / message.equity
+            used[message.venue] = max(share, used.get(message.venue, share))
+    return used
+
+
+def _verdict(
+    counts: dict[str, int],
+    books: dict[str, Decimal],
+    told: list[dict[str, Any]],
+    used: dict[str, Decimal],
+) -> str:
     """Return one sentence: what became of the positions, and what was done first."""
     held = ", ".join(f"{key} {value}" for key, value in books.items() if value) or "nothing"
     acted = next((e for e in told if e["what"].startswith(("reduce", "flatten"))), None)

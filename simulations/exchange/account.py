@@ -15,7 +15,16 @@ from domain.errors import InvariantError
 from domain.instruments import ContractKind
 from domain.margin import position_maintenance
 from domain.orders import OrderState
-from domain.positions import Position, apply_fill, apply_funding, flat, notional, unrealised
+from domain.positions import (
+    Position,
+    apply_fill,
+    apply_funding,
+    contract_value,
+    flat,
+    notional,
+    trade_fee,
+    unrealised,
+)
 from simulations.exchange.matching import Market, Size, WorkingOrder
 from simulations.wire import FillFrame
 
@@ -193,10 +202,12 @@ class Account:
             worst = ticks
         price = market.tick * worst if worst else mark
         instrument = market.instrument
-        cost = notional(instrument, quantity, price) * instrument.taker_fee
+        cost = trade_fee(instrument, quantity, price, instrument.taker_fee)
         if price > mark if side > 0 else price < mark:
-            cost += abs(quantity * (price - mark)) * instrument.multiplier
-        return free >= (cost / mark if instrument.kind is _INVERSE else cost)
+            kind, multiplier = instrument.kind, instrument.multiplier
+            paid = contract_value(kind, multiplier, quantity, price)
+            cost += abs(paid - contract_value(kind, multiplier, quantity, mark))
+        return free >= cost
 
     def remember(self, client_id: str, state: OrderState, filled: Decimal) -> None:
         """Keep what became of a client id; at least the latest 50,000 are known."""

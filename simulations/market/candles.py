@@ -69,6 +69,11 @@ class _Bars:
     prices: Integers
     step_ns: int
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """When the first bar opens and the last one closes."""
+        return int(self.open_ns[0]), int(self.open_ns[-1]) + self.step_ns
+
     def points(self, spec: PathSpec) -> int:
         """Return how many points of the path lie in one bar."""
         count, rest = divmod(self.step_ns, spec.step_s * _SECOND_NS)
@@ -110,10 +115,13 @@ class _Bars:
 class _MarkPath:
     """Marks along bars: units per price step of the bars, and a premium per point in time.
 
-    known says which bars have a mark; premiums holds (times, fractions), linear in between.
+    known says which bars have a mark; premiums holds (times, fractions), linear in between. Marks
+    are published in [begin_ns, end_ns).
     """
 
     bars: _Bars
+    begin_ns: int
+    end_ns: int
     units: int
     known: NDArray[np.bool_]
     premiums: tuple[Floats, Floats]
@@ -149,8 +157,9 @@ def candle_market(
 ) -> list[Series]:
     """Return the series of one instrument for a ChunkSource: bars, marks, funding, quotes.
 
-    Bars that open in [start_ns, end_ns) are taken. At one instant the bar that closes comes first,
-    then the mark, funding, and the next bar's first quote.
+    Bars that open in [start_ns, end_ns) are taken, with the marks and settlements of their span. At
+    one instant the bar that closes comes first, then the mark, funding, and the next bar's first
+    quote.
 
     Marks follow their own candles where these last an hour at most. Of longer ones (an 8 h mark bar
     says nothing about the path inside it) only the opens are used: the mark is then the last trade
@@ -174,7 +183,8 @@ def candle_market(
         path = _own_marks(marks, bars)
     else:
         units = int(instrument.tick / PRICE_UNIT)
-        path = _MarkPath(bars, units, ~np.array(stale), _premiums(bars, units, marks))
+        known = ~np.array(stale)
+        path = _MarkPath(bars, *bars.span, units, known, _premiums(bars, units, marks))
     path.bars.points(spec)
     series: list[Series] = [
         _bar_chunks(instrument.key, bars, volumes),
@@ -195,14 +205,14 @@ def _bars(source: Candles | Marks, rows: slice) -> _Bars:
 
 def _own_marks(marks: Marks, bars: _Bars) -> _MarkPath:
     """Return the path along the mark candles that overlap the bars."""
-    begin_ns = int(bars.open_ns[0]) - marks.step_ns + 1
-    end_ns = int(bars.open_ns[-1]) + bars.step_ns
-    rows = slice(bisect_left(marks.open_ns, begin_ns), bisect_left(marks.open_ns, end_ns))
+    begin_ns, end_ns = bars.span
+    first_ns = begin_ns - marks.step_ns + 1
+    rows = slice(bisect_left(marks.open_ns, first_ns), bisect_left(marks.open_ns, end_ns))
     if rows.start == rows.stop:
         raise DomainError(f"{marks.instrument}: no mark in the span of the bars")
     own = _bars(marks, rows)
     known = np.ones(len(own.open_ns), dtype=np.bool_)
-    return _MarkPath(own, 1, known, (np.zeros(1), np.zeros(1)))
+    return _MarkPath(own, begin_ns, end_ns, 1, known, (np.zeros(1), np.zeros(1)))
 
 
 def _premiums(bars: _Bars, units: int, marks: Marks | None) -> tuple[Floats, Floats]:
@@ -233,11 +243,13 @@ def _bar_chunks(key: str, bars: _Bars, volumes: Sequence[int]) -> Iterator[Chunk
 def _mark_chunks(key: str, path: _MarkPath, spec: PathSpec) -> Iterator[Chunk]:
     for rows in path.bars.blocks(spec):
         known = path.known[rows]
-        marks = path.marks(rows, spec)[known].ravel().tolist()
+        times = path.bars.times(rows, spec)[known].ravel()
+        shown = (times >= path.begin_ns) & (times < path.end_ns)
+        marks = path.marks(rows, spec)[known].ravel()[shown].tolist()
         yield Chunk(
             instrument=key,
             kind=ChunkKind.MARK,
-            times_ns=path.bars.times(rows, spec)[known].ravel().tolist(),
+            times_ns=times[shown].tolist(),
             columns=(marks, marks),
         )
 
@@ -245,12 +257,10 @@ def _mark_chunks(key: str, path: _MarkPath, spec: PathSpec) -> Iterator[Chunk]:
 def _funding_chunks(
     key: str, funding: FundingRates, path: _MarkPath, spec: PathSpec
 ) -> Iterator[Chunk]:
-    begin_ns = int(path.bars.open_ns[0])
-    end_ns = int(path.bars.open_ns[-1]) + path.bars.step_ns
     settled = [
         (time_ns, rate, mark)
         for time_ns, rate in zip(funding.times_ns, funding.rates, strict=True)
-        if begin_ns <= time_ns <= end_ns and (mark := path.at(time_ns, spec)) is not None
+        if path.begin_ns <= time_ns < path.end_ns and (mark := path.at(time_ns, spec)) is not None
     ]
     if settled:
         times, rates, references = (list(column) for column in zip(*settled, strict=True))

@@ -278,4 +278,4 @@ def test_p1_every_refusal_at_the_gate_is_told_to_owner_and_risk() -> None:
     assert refusals(world) == ["stale_epoch"]
     told = [item for item in world.said(OrderRefused) if item.reason == "stale_epoch"]
     assert len(told) == 1
-    verdict(world, exposed_ms_max=0)
+    assert not world.actor("/risk")._book.live

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -18,10 +18,14 @@ Sample = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much work a benchmark does: everything, or a fraction of it for a first look."""
+    """How much work a benchmark does: everything, or a fraction of it for a first look.
+
+    peers says whether engines in environments of their own take part.
+    """
 
     runs: int = RUNS
     divisor: int = 1
+    peers: bool = True
 
     def of(self, count: int) -> int:
         """Return a full count scaled down, at least 200."""
@@ -80,8 +84,10 @@ class Line:
 
     @property
     def met(self) -> bool | None:
-        """Whether every bound holds; None when that needs a peer that is not here."""
+        """Whether every bound holds; None without bounds, or when one needs an absent peer."""
         budget = self.budget
+        if not budget.known():
+            return None
         verdicts = [
             _holds(self.figure, operator.le, budget.figure_max),
             _holds(self.figure, operator.ge, budget.figure_min),
@@ -138,7 +144,8 @@ def _short(value: float) -> float:
 def interleave(runs: int, ours: Sample, peer: Sample | None) -> tuple[list[float], list[float]]:
     """Run ours and the peer's in turn after one warm run of each, and return both samples.
 
-    A sample does its own timing, so that setting up is not measured.
+    A sample does its own timing, so that setting up is not measured. Work of one thread is timed in
+    CPU time, so that other work on the machine counts as little as it can.
     """
     mine: list[float] = []
     theirs: list[float] = []
@@ -153,7 +160,7 @@ def interleave(runs: int, ours: Sample, peer: Sample | None) -> tuple[list[float
     return mine, theirs
 
 
-def percentile(values: list[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which a share of the values lies."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]

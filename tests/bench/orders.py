@@ -33,7 +33,7 @@ SIDES = (1, 1, -1, -1, -1, -1, 1, 1)
 
 
 class Trips(Actor):
-    """Proposes an order at a quote, waits for FILLED and for the position, then for the next quote."""
+    """Proposes an order at a quote and waits for FILLED and the position before the next."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -113,9 +113,7 @@ def trip_world(count: int, *, latency: bool, journal: bool) -> World:
     model = None
     if latency:
         model = ConstantLatency(entry_ns=LATENCY_NS, response_ns=LATENCY_NS)
-    world = World(
-        Options(owners={"trips": lambda: Trips(count)}, latency=model, journal=journal)
-    )
+    world = World(Options(owners={"trips": lambda: Trips(count)}, latency=model, journal=journal))
     world.run([quote_chunks(rows)], rows[-1][0])
     world.check()
     trips = trips_of(world)
@@ -146,14 +144,14 @@ class Trial:
         self.messages = trips.messages
         return median(trips.taken_ns) / 1e3
 
-    def peer(self) -> Callable[[], float] | None:
+    def peer(self, scale: Scale) -> Callable[[], float] | None:
         """Return the same of the peer."""
         latency_ns = LATENCY_NS if self._latency else 0
-        return peer_sample("orders", "median_us", count=self.count, latency_ns=latency_ns)
+        return peer_sample(scale, "orders", "median_us", count=self.count, latency_ns=latency_ns)
 
 
 def _line(name: str, scale: Scale, trial: Trial, figure_max: float) -> Line:
-    ours, peers = interleave(scale.runs, trial.sample, trial.peer())
+    ours, peers = interleave(scale.runs, trial.sample, trial.peer(scale))
     return Line(
         name=name,
         unit="us",

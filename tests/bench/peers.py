@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.bench.measure import Scale
+
 __all__ = ["NAUTILUS", "peer_sample"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +52,9 @@ def _peer() -> Peer | None:
     return Peer() if (PYTHON.parent.parent / ".installed").exists() else None
 
 
-def peer_sample(task: str, figure: str, **options: int) -> Callable[[], float] | None:
+def peer_sample(scale: Scale, task: str, figure: str, **options: int) -> Callable[[], float] | None:
     """Return what runs a task once and returns one of its figures, None without the peer."""
-    peer = _peer()
+    peer = _peer() if scale.peers else None
     if peer is None:
         return None
     return lambda: float(peer.ask(task, **options)[figure])

@@ -143,7 +143,7 @@ class World:
     def _spec(self) -> SupervisorSpec:
         options = self.options
         owners = tuple(f"/owners/{name}" for name in options.owners)
-        children = [_group("owners", {name: make for name, make in options.owners.items()})]
+        children = [_group("owners", options.owners)]
         if options.trading:
             children[:0] = self._trading(owners)
         listeners = ("/risk", "/portfolio") if options.trading else ()

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from adapters.cli import ExitCode
+from adapters.cli.session import ABANDON_AT, Session
+from config.load import load, shipped
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,3 +92,37 @@ def test_a_signal_stops_in_phases(tmp_path: Path, number: signal.Signals) -> Non
     ]
     assert order == sorted(order)
     assert "FLAT_CONFIRMED" in seen[-1]
+
+
+def test_a_terminal_shows_the_live_status_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    """In a terminal the status is drawn; Ctrl-C closes everything, and the summary is left."""
+    code = "from adapters.cli import main; main()"
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", code, "run", "config/paper.toml"],
+        cwd=str(tmp_path),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
+        dimensions=(50, 100),
+        timeout=PATIENCE_S,
+        encoding="utf-8",
+    )
+    for part in ("Pairs", "Positions", "Venues", "alive, 0 restarts", "trading active"):
+        child.expect_exact(part)
+    child.expect(r"flat \(both legs are zero\)|hedged")
+    child.sendintr()
+    child.expect_exact("stopping (SIGINT)")
+    child.expect_exact("FLAT_CONFIRMED, flat on every venue")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == ExitCode.DONE
+
+
+def test_a_second_signal_explains_and_a_third_abandons(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C again is told what is being waited for before a third one leaves."""
+    session = Session(load(shipped("paper.toml")), tmp_path / "x.sqlite", 1, None)
+    session._signalled(signal.SIGINT)
+    assert (session._why, session._note) == ("SIGINT", "")
+    session._signalled(signal.SIGINT)
+    assert "may leave positions open" in session._note
+    session._signalled(signal.SIGINT)
+    assert session._stops == ABANDON_AT

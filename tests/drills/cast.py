@@ -87,7 +87,9 @@ class Trader(Actor):
         self.open: dict[str, Order] = {}
         self.updates: list[OrderUpdated] = []
         self.refused: list[OrderRefused] = []
-        self._issuer = scheme.issuer(owner_number(f"{self.context.path}#{self.context.incarnation}"))
+        self._issuer = scheme.issuer(
+            owner_number(f"{self.context.path}#{self.context.incarnation}")
+        )
 
     @handles(Buy, Sell)
     def trade(self, message: Buy) -> None:

@@ -105,7 +105,9 @@ def _open_orders(world: World) -> list[str]:
             wrong += [f"{venue}: {item.order.client_id} is {item.state}" for item in tracked]
     risk = world.actor("/risk")
     if risk is not None:
-        wrong += [f"risk still reserves {order} {state}" for order, state in risk._book.live.values()]
+        wrong += [
+            f"risk still reserves {order} {state}" for order, state in risk._book.live.values()
+        ]
     return wrong
 
 

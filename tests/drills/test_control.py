@@ -104,7 +104,10 @@ def test_an_exit_while_halted_is_done_by_permit() -> None:
     world.signal(0)
     world.until(world.confirmed_flat, 15)
     assert world.flat()
-    assert all(type(item.authority) is not Approval or item.authority.epoch <= 1_000_001 for item in world.witness.submissions)
+    assert all(
+        type(item.authority) is not Approval or item.authority.epoch <= 1_000_001
+        for item in world.witness.submissions
+    )
     verdict(world, exposed_ms_max=1_000)
 
 
@@ -344,7 +347,9 @@ def test_a_pair_s_first_leg_leaves_after_its_intent_is_written() -> None:
     stored = [r[0] for r in rows if type(r[5]) is StoreRecord and r[5].record.phase == "entering"]
     submitted = [r[0] for r in rows if type(r[5]).__name__ == "SubmitOrder"]
     world.run(1)
-    later = [row[2][0] for row in world.store.inner.rows if type(row[2][5]).__name__ == "SubmitOrder"]
+    later = [
+        row[2][0] for row in world.store.inner.rows if type(row[2][5]).__name__ == "SubmitOrder"
+    ]
     assert len(stored) == 1
     assert all(number > stored[0] for number in [*submitted, *later])
     verdict(world, exposed_ms_max=0)

@@ -222,7 +222,9 @@ def test_risk_that_crashes_with_an_approval_in_flight_voids_it() -> None:
     verdict(world, exposed_ms_max=600, dead=["/risk"])
 
 
-def test_risk_that_crashes_with_a_proposal_in_hand_delays_the_hedge_no_longer_than_the_bound() -> None:
+def test_risk_that_crashes_with_a_proposal_in_hand_delays_the_hedge_no_longer_than_the_bound() -> (
+    None
+):
     """A proposal that died with risk is given up within the bound on exposed time."""
     crash = Crash(ProposeOrder, nth=2)
     world = World(crashes={"/risk": crash})
@@ -303,7 +305,9 @@ def test_a_flattener_that_crashes_at_every_permit_goes_on_until_the_root_ends() 
 # -- positions, root --------------------------------------------------------------------------------
 
 
-def test_a_position_that_crashes_takes_its_totals_from_the_journal_and_its_size_from_the_venue() -> None:
+def test_a_position_that_crashes_takes_its_totals_from_the_journal_and_its_size_from_the_venue() -> (
+    None
+):
     """Quantity, realised profit and fees survive, and nothing trips."""
     world = World()
     world.open_pair()

@@ -161,7 +161,9 @@ def test_an_order_whose_ack_was_lost_becomes_unknown_and_is_found_alive() -> Non
     verdict(world, exposed_ms_max=0)
 
 
-def test_an_order_that_never_arrived_is_expired_only_after_expiry_and_skew_and_asked_twice() -> None:
+def test_an_order_that_never_arrived_is_expired_only_after_expiry_and_skew_and_asked_twice() -> (
+    None
+):
     """Not found counts from expiry plus 1,000 ms on, and only the second time; UNKNOWN until then."""
     world = World()
     questions: list[OrderFrame] = []
@@ -283,7 +285,9 @@ def test_a_fill_during_a_cancel_wins_and_is_booked() -> None:
     world.run(1)
     assert states(world)[-1] is OrderState.FILLED
     assert world.held(ETH) == Decimal("0.5")
-    world.tell("/trader", Sell(instrument=ETH, quantity=Decimal("0.5"), price=None, reduce_only=True))
+    world.tell(
+        "/trader", Sell(instrument=ETH, quantity=Decimal("0.5"), price=None, reduce_only=True)
+    )
     world.run(1)
     assert world.flat()
     verdict(world, exposed_ms_max=0)
@@ -293,7 +297,10 @@ def test_a_cancel_that_overtakes_its_order_leaves_a_tombstone_that_refuses_it() 
     """The order that comes after its own cancel is never sent."""
     world = World()
     trader = world.actor("/trader")
-    trader.context.tell("/venues/alpha", CancelOrder(client_id=trader._issuer.next()[:-1] + "2", instrument=ETH, reason="drill"))
+    trader.context.tell(
+        "/venues/alpha",
+        CancelOrder(client_id=trader._issuer.next()[:-1] + "2", instrument=ETH, reason="drill"),
+    )
     world.tell("/trader", Buy(instrument=ETH, quantity=Decimal("0.5"), price=Decimal(1_980)))
     world.run(0.1)
     assert [item.reason for item in trader.refused] == ["cancelled"]

@@ -88,7 +88,9 @@ def test_hedge_venue_half_open_before_the_hedge_unwinds_the_main_leg_within_the_
     verdict(world, exposed_ms_max=BOUND_MS + 30)
 
 
-def test_hedge_venue_dark_during_the_exit_leaves_the_hedge_unreachable_and_closes_it_on_return() -> None:
+def test_hedge_venue_dark_during_the_exit_leaves_the_hedge_unreachable_and_closes_it_on_return() -> (
+    None
+):
     """With the main leg gone only the dark venue could help: the time counts as UNREACHABLE."""
     world = World(latency_ns=10 * MS_NS)
     world.open_pair()
@@ -246,7 +248,11 @@ def test_a_sequence_gap_degrades_resyncs_and_returns_to_live() -> None:
     world.open_pair()
     world.venues[ALPHA].gap_next_sequence()
     world.run(3)
-    states = [str(item.state) for _, item in world.log if getattr(item, "venue", "") == ALPHA and hasattr(item, "state")]
+    states = [
+        str(item.state)
+        for _, item in world.log
+        if getattr(item, "venue", "") == ALPHA and hasattr(item, "state")
+    ]
     assert states[-3:] == ["degraded", "syncing", "live"]
     world.signal(0)
     world.run(1)

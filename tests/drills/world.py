@@ -182,9 +182,7 @@ class World:
         instrument = self.instruments[key]
         mark = self.price[instrument.base] if price is None else price
         self.venues[instrument.venue].publish_mark(
-            MarkUpdated(
-                instrument=key, mark=mark, index=mark, venue_time_ns=self.runtime.now_ns
-            )
+            MarkUpdated(instrument=key, mark=mark, index=mark, venue_time_ns=self.runtime.now_ns)
         )
 
     def _quote_all(self) -> None:
@@ -196,7 +194,9 @@ class World:
 
     # -- the tree --------------------------------------------------------------------------------
 
-    def _spec(self, path: str, actor: type[Actor], scope: str = "none", key: str = "", **parts: Any) -> ChildSpec:
+    def _spec(
+        self, path: str, actor: type[Actor], scope: str = "none", key: str = "", **parts: Any
+    ) -> ChildSpec:
         crash = self.crashes.get(path)
         made = actor if crash is None else crashing(actor, crash)
         return ChildSpec(

@@ -222,16 +222,16 @@ def test_the_run_and_what_waits_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("digest", [True, False])
-def test_a_digest_is_kept_when_asked_for(digest: bool) -> None:  # noqa: FBT001
-    """The buffer's digest does not depend on when chunks were taken."""
+def test_a_digest_is_kept_when_asked_for(digest: bool) -> None:
+    """P5: the same decisions have the same digest, written or not yet; others have another."""
     found = []
-    for chunk_max in (1, 1_000):
-        world = World(chunk_max=chunk_max, digest=digest)
-        world.decide(20)
-        world.advance_ms(100)
+    for count, wait_ms in ((20, 100), (20, 0), (21, 100)):
+        world = World(digest=digest)
+        world.decide(count)
+        world.advance_ms(wait_ms)
         found.append(world.audit.hexdigest())
     assert found[0] == found[1]
-    assert bool(found[0]) is digest
+    assert (found[0] != found[2]) is digest
 
 
 def test_the_header_of_the_run_is_the_first_row() -> None:

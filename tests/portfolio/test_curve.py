@@ -47,15 +47,12 @@ def test_an_equity_between_samples_counts_for_the_drawdown_but_is_no_point() -> 
     curve.observe(Decimal(200))
     curve.observe(Decimal(150))
     assert len(curve.points) == 2
-    assert (curve.peak, curve.drawdown, curve.max_drawdown) == (
-        200,
-        Decimal("0.25"),
-        Decimal("0.5"),
-    )
+    assert curve.peak == 200
+    assert (curve.drawdown, curve.max_drawdown) == (Decimal("0.25"), Decimal("0.5"))
 
 
 def test_an_account_without_equity_has_no_drawdown() -> None:
     """A fall from zero or from a debt is no fraction of anything."""
     curve = sampled([0, -5, -10])
-    assert (curve.peak, curve.drawdown, curve.max_drawdown) == (0, 0, 0)
+    assert curve.peak == curve.drawdown == curve.max_drawdown == 0
     assert sampled([]).curve() == ()

@@ -1,5 +1,4 @@
 """A small stage for simulated venues: one BTC market, and orders in few words."""
-# ruff: noqa: ANN401 - tests hand over values of any type, impossible ones too
 
 from __future__ import annotations
 

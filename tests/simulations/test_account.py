@@ -248,9 +248,9 @@ def test_books_that_disagree_are_noticed() -> None:
         account.check()
 
 
-def test_inverse_contracts_pay_in_coin() -> None:
-    """A short of 100 dollar contracts closed lower earns N C (1/P - 1/E) coin, fees in coin."""
-    inverse = Instrument(
+def make_inverse() -> Instrument:
+    """Return a perpetual of 100 dollars a contract that settles in coin."""
+    return Instrument(
         venue="alpha",
         symbol="BTCUSD",
         base="BTC",
@@ -263,6 +263,24 @@ def test_inverse_contracts_pay_in_coin() -> None:
         taker_fee=Decimal("0.001"),
         tiers=make_instrument().tiers,
     )
+
+
+@pytest.mark.parametrize(("deposit", "ending"), [("0.0225", None), ("0.0215", "rejected: ins")])
+def test_inverse_margin_is_in_coin(deposit: str, ending: str | None) -> None:
+    """Margin 0.02, loss against the mark 0.00198 and fee 0.000198 coin, together 0.02218."""
+    stage = Stage()
+    stage.exchange = Exchange("alpha", [make_inverse()])
+    stage.exchange.open_account("a", Decimal(deposit), Decimal(10))
+    key = make_inverse().key
+    stage.exchange.quote(make_quote(100_000, 101_000, 1_000, 1_000, instrument=key), 1)
+    stage.exchange.mark(key, Decimal(50_000), None, 1)
+    found = stage.ending(stage.buy("a", 100, symbol="BTCUSD"))
+    assert (found and found[:13]) == ending
+
+
+def test_inverse_contracts_pay_in_coin() -> None:
+    """A short of 100 dollar contracts closed lower earns N C (1/P - 1/E) coin, fees in coin."""
+    inverse = make_inverse()
     exchange = Exchange("alpha", [inverse])
     exchange.open_account("a", Decimal(1), Decimal(10))
     stage = Stage()

@@ -188,6 +188,7 @@ def test_a_dead_mans_switch_cancels_everything_of_its_account_alone() -> None:
     stage.exchange.advance(9 * SECOND_NS)
     stage.collect()
     assert stage.ending(mine) == "cancelled: dead_mans_switch"
+    assert stage.account("a").switch_ns == 0
     assert stage.ending(others) is None
     told = [name for name, frame in stage.frames if isinstance(frame, MassCancelFrame)]
     assert told == ["a"]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from actors.messages.market import BarClosed, QuoteUpdated
 from domain.errors import DomainError
 from domain.orders import Side
-from simulations.market.chunks import Chunk, ChunkKind, ChunkSource, MarketSource
+from simulations.market.chunks import Chunk, ChunkKind, ChunkSource, MarketSource, Series
 from tests.simulations.stage import KEY, PROPERTY
 
-FOREVER = 1 << 60
+FOREVER = 1 << 62
 OTHER = "alpha:ETHUSDT"
 
 
@@ -36,7 +36,7 @@ class Tape:
 
     publish_quote = publish_trade = publish_bar = publish_mark = publish_funding = keep
 
-    def source(self, *series: list[Chunk] | Iterator[Chunk]) -> ChunkSource:
+    def source(self, *series: Series) -> ChunkSource:
         """Return a source that publishes here."""
         return ChunkSource(series, {"alpha": self}, self.set_time)
 

@@ -19,7 +19,7 @@ START_MS = 1_723_161_256_000
 SLOW_NS = 1_270_000_000
 
 
-def line(millisecond: int, **data: Any) -> str:  # noqa: ANN401 - a venue's message
+def line(millisecond: int, **data: Any) -> str:
     """Return a message that arrived a number of ms after the start, by a clock 1.27 s behind."""
     local_ns = (START_MS + millisecond) * 1_000_000 - SLOW_NS
     return f"{local_ns} {json.dumps({'stream': 's', 'data': data})}"
@@ -33,7 +33,7 @@ def ticker(millisecond: int, update: int, bid: str, ask: str) -> str:
     )
 
 
-def trade(millisecond: int, price: str, **more: Any) -> str:  # noqa: ANN401 - a venue's message
+def trade(millisecond: int, price: str, **more: Any) -> str:
     """Return a trade message that arrives when it happens."""
     event = START_MS + millisecond
     return line(
@@ -120,8 +120,12 @@ def test_the_mid_stands_in_for_the_mark_once_a_second(tmp_path: Path) -> None:
         ticker(2_500, 3, "1.0", "1.1"),
     ]
     feed = read(tmp_path, lines)
-    assert [time % SECOND_NS for time in feed.marks.times_ns] == [0, 0]
-    assert feed.marks.columns[0] == [10_010_000_000, 10_010_000_000]
+    assert [time - START_MS * 1_000_000 for time in feed.marks.times_ns] == [
+        0,
+        SECOND_NS,
+        2 * SECOND_NS,
+    ]
+    assert feed.marks.columns[0] == [9_990_000_000, 10_010_000_000, 10_010_000_000]
 
 
 def test_a_feed_without_quotes_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 """What only the simulated gateway has: its checks of each kind of frame, and its beats."""
-# ruff: noqa: ANN401 - impossible values are of any type
 
 from __future__ import annotations
 

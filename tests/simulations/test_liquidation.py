@@ -41,7 +41,7 @@ def forced(stage: Stage, name: str = "a") -> list[FillFrame]:
     ]
 
 
-def leveraged(*, side: Side = Side.BUY, **rules: Any) -> Stage:  # noqa: ANN401 - house rules
+def leveraged(*, side: Side = Side.BUY, **rules: Any) -> Stage:
     """Return a stage where account a holds 40 at about 100 on a deposit of 100, maintenance 40."""
     stage = Stage(make_instrument(tick="0.1"), **rules)
     stage.exchange.open_account("a", Decimal(100), Decimal(50))
@@ -136,6 +136,7 @@ def test_the_liquidation_fee_is_taken_but_never_more_than_is_left() -> None:
     greedy.mark("98.4")
     assert greedy.account("a").balance == 0
     assert greedy.held("a") == 0
+    assert greedy.account("a").relief == 0
     greedy.account("a").check()
 
 
@@ -190,6 +191,21 @@ def test_funding_can_liquidate() -> None:
     assert forced(stage)
 
 
+def test_a_debt_that_no_price_repays_is_paid_by_the_fund() -> None:
+    """Funding took four times the balance of a small short: the rest is relief, on record."""
+    stage = Stage(make_instrument(tick="0.1"), liquidation_fee=Decimal(0))
+    stage.exchange.open_account("a", Decimal(100), Decimal(50))
+    stage.sell("a", 1)
+    stage.quote(0, 0, 0, 0)
+    stage.exchange.settle_funding(KEY, Decimal(-5), None, stage.now_ns)
+    account = stage.account("a")
+    assert account.balance == 0
+    # The fund took the position over at the lowest price there is, and that was not enough.
+    entry, taken_over = Decimal("9.9"), Decimal("0.1")
+    assert account.relief == 500 - 100 - (entry - taken_over)
+    account.check()
+
+
 @PROPERTY
 @given(
     side=st.sampled_from(list(Side)),
@@ -231,10 +247,7 @@ def test_the_bankruptcy_price_is_rounded_in_the_accounts_favour() -> None:
 
 @pytest.mark.slow
 def test_the_eth_wick_of_may_2021_liquidates_on_no_mark() -> None:
-    """The trade price fell to 1,400.73 while the mark stopped at 1,764.26: only the mark counts.
-
-    A long that would be liquidated at 1,700 survives the hour; one at 1,800 does not.
-    """
+    """The trade price fell to 1,400.73, the mark to 1,764.26: only the mark counts."""
     eth = make_instrument(symbol="ETHUSDT", base="ETH", tick="0.01", lot="0.001")
     market = load_market(shared_data("A2_binance_usdm_1h_2019_2024"), eth)
     begin_ns = WICK_NS - 4 * 3600 * SECOND_NS
@@ -259,4 +272,5 @@ def test_the_eth_wick_of_may_2021_liquidates_on_no_mark() -> None:
             lows.append(book.quote.bid_ticks if book.quote else 0)
         assert min(lows) == 140_073 - spec.half_spread_ticks
         survived[liquidated_at] = exchange.execution.liquidations == 0
+    # A long that the mark would liquidate at 1,700 survives the hour; one at 1,800 does not.
     assert survived == {1_700: True, 1_800: False}

@@ -1,5 +1,4 @@
 """Orders trade by price, then by arrival, and never on a market that makes no sense."""
-# ruff: noqa: ANN401 - impossible values are of any type
 
 from __future__ import annotations
 
@@ -78,6 +77,16 @@ def test_the_market_that_was_there_first_trades_first() -> None:
     taker = stage.buy("b", 12)
     assert stage.fills(maker) == [(101, 2)]
     assert stage.fills(taker) == [(101, 10), (101, 2)]
+
+
+def test_an_order_that_was_there_first_trades_before_the_market() -> None:
+    """A market that comes to the price later stands behind the order."""
+    stage = Stage()
+    maker = stage.sell("a", 5, 100)
+    stage.quote(98, 100)
+    taker = stage.buy("b", 7)
+    assert stage.fills(maker) == [(100, 5)]
+    assert stage.fills(taker) == [(100, 5), (100, 2)]
 
 
 def test_a_maker_sets_the_price_and_pays_the_maker_fee() -> None:

@@ -206,7 +206,7 @@ def test_events_are_said_in_words(message: object, level: int, text: str) -> Non
 
 
 @pytest.mark.parametrize("liquidation", [False, True])
-def test_a_liquidation_stands_out_among_fills(liquidation: bool) -> None:  # noqa: FBT001
+def test_a_liquidation_stands_out_among_fills(liquidation: bool) -> None:
     """A fill that the venue forced is marked, an ordinary one is news."""
     fill = Fill(
         fill_id="1",

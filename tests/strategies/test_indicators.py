@@ -1,15 +1,20 @@
 """An indicator that takes one bar at a time equals the batch function of TA-Lib."""
 
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 import pytest
-import talib
-from talib import abstract
 
 from actors.messages.market import BarClosed
 from actors.signals.talib_indicator import INCREMENTAL, Number, make_indicator
 from actors.signals.windowed import Windowed
 from domain.errors import DomainError
 from tests.strategies.bars import Floats, columns_of, recorded, walk
+
+# TA-Lib's own types leave out what is used here.
+talib: Any = import_module("talib")
+abstract: Any = import_module("talib.abstract")
 
 TICK = 0.1
 FLAT = range(700, 1_300)
