@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -39,6 +40,7 @@ from config.schema import (
     StatusSettings,
     VenueTable,
 )
+from config.secrets import SecretRef, missing
 from domain.errors import DomainError
 from domain.instruments import Instrument
 
@@ -75,8 +77,10 @@ def shipped(name: str) -> Path:
     return Path(__file__).resolve().parent / name
 
 
-def load(path: Path, plugins: Plugins | None = None) -> Config:
-    """Return the config of a file.
+def load(
+    path: Path, plugins: Plugins | None = None, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Return the config of a file; the secrets it refers to must be there, in this environment.
 
     Raises: ConfigError with everything that is wrong.
     """
@@ -92,11 +96,16 @@ def load(path: Path, plugins: Plugins | None = None) -> Config:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise _alone(name, line, "is not UTF-8 text") from None
-    return parse(text, name, plugins)
+    return parse(text, name, plugins, environment)
 
 
-def parse(text: str, name: str = "config", plugins: Plugins | None = None) -> Config:
-    """Return the config of a TOML text; name is what problems call the file.
+def parse(
+    text: str,
+    name: str = "config",
+    plugins: Plugins | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Return the config of a TOML text; name is what problems call the file, and where it lies.
 
     Raises: ConfigError with everything that is wrong.
     """
@@ -106,7 +115,8 @@ def parse(text: str, name: str = "config", plugins: Plugins | None = None) -> Co
         message, line = _syntax(error)
         raise _alone(name, line, message) from None
     problems = Problems(name, locate(text))
-    config = _Reader(content, problems, plugins or installed()).read(name)
+    here = os.environ if environment is None else environment
+    config = _Reader(content, problems, plugins or installed(), here).read(name)
     found = problems.all()
     if found or config is None:
         raise ConfigError(found)
@@ -134,8 +144,15 @@ def _syntax(error: tomli.TOMLDecodeError) -> tuple[str, int]:
 class _Reader:
     """Turns the tables of one file into a config, noting what does not fit."""
 
-    def __init__(self, content: Mapping[str, Any], problems: Problems, plugins: Plugins) -> None:
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        problems: Problems,
+        plugins: Plugins,
+        environment: Mapping[str, str],
+    ) -> None:
         self._content = content
+        self._environment = environment
         self._problems = problems
         self._plugins = plugins
         self._options: dict[str, msgspec.Struct] = {}
@@ -254,12 +271,23 @@ class _Reader:
         if options is MISSING:
             self._unreadable.append(table.name)
             return table
+        self._secrets(options, (*path, plugin.kind))
         for key, text in plugin.check(options):
             self._problems.add((*path, plugin.kind, *key.split(".")), text)
         check_capabilities(index, table, plugin.capability(options), self._problems)
         self._options[table.name] = options
         self._list_instruments(table, plugin, options, path)
         return table
+
+    def _secrets(self, options: msgspec.Struct, path: KeyPath) -> None:
+        """Note every secret that a table refers to and that is not there."""
+        folder = Path(self._problems.file).parent
+        for name in options.__struct_fields__:
+            value = getattr(options, name)
+            if isinstance(value, SecretRef):
+                text = missing(value, self._environment, folder)
+                if text:
+                    self._problems.add((*path, name), f"{value}: {text}")
 
     def _plugin(self, kind: str, path: KeyPath) -> Any:
         try:

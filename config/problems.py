@@ -37,7 +37,7 @@ class Problems:
 
     def __init__(self, file: str, lines: Lines) -> None:
         """Name the file and know its lines."""
-        self._file = file
+        self.file = file
         self._lines = lines
         self._found: list[Problem] = []
 
@@ -45,7 +45,7 @@ class Problems:
         """Note that the entry at a path is wrong."""
         self._found.append(
             Problem(
-                file=self._file,
+                file=self.file,
                 line=self._lines.at(path),
                 key=dotted(path),
                 problem=problem,

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["PASSWORD_VARIABLE", "Secret", "SecretError", "SecretRef", "parse_reference", "resolve"]
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "Secret",
+    "SecretError",
+    "SecretRef",
+    "missing",
+    "parse_reference",
+    "resolve",
+]
 
 PASSWORD_VARIABLE = "KEEL_KEYSTORE_PASSWORD"  # noqa: S105 - the variable's name
 _FORMS = "env:NAME, keystore:FILE#name or fd:N"
@@ -82,6 +90,20 @@ def parse_reference(text: str) -> SecretRef:
     if colon and source == "keystore" and mark and file and name:
         return SecretRef(source="keystore", name=name, file=file)
     raise SecretError(f"a secret is written {_FORMS}, never in the file itself")
+
+
+def missing(
+    reference: SecretRef, environment: Mapping[str, str], folder: Path | None = None
+) -> str:
+    """Return why a reference cannot be resolved here, "" if it can; nothing secret is read."""
+    if reference.source == "env" and not environment.get(reference.name):
+        return f"the environment has no {reference.name}"
+    if reference.source == "keystore":
+        if not ((folder or Path()) / reference.file).expanduser().is_file():
+            return f"there is no keystore {reference.file}"
+        if not environment.get(PASSWORD_VARIABLE):
+            return f"the environment has no {PASSWORD_VARIABLE} to open the keystore with"
+    return ""
 
 
 def resolve(

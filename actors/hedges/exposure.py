@@ -50,7 +50,7 @@ class ExposureMeter:
     ) -> bool:
         """Take a new state of the pair; return True when an episode has just ended.
 
-        age_ns is how long the state has lasted unseen: an episode that begins began so much earlier.
+        age_ns is how long the state has lasted unseen: an episode began so much earlier.
         """
         exposed = abs(error) > tolerance
         if self.open:

@@ -266,10 +266,9 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("commit")
-    except BaseException:
+    finally:
         if connection.in_transaction:
             connection.execute("rollback")
-        raise
 
 
 @contextlib.contextmanager

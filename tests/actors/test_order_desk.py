@@ -31,13 +31,13 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 
-    def submit(self, authority: Approval | FlattenPermit, now_ns: int) -> None:
+    def submit(self, authority: Approval | FlattenPermit, now_ns: int) -> None:  # noqa: ARG002 - the port's
         self.sent.append(("submit", authority.order.client_id))
 
-    def cancel(self, client_id: str, instrument: str, now_ns: int) -> None:
+    def cancel(self, client_id: str, instrument: str, now_ns: int) -> None:  # noqa: ARG002 - the port's
         self.sent.append(("cancel", client_id))
 
-    def query_order(self, request: int, client_id: str, instrument: str, now_ns: int) -> None:
+    def query_order(self, request: int, client_id: str, instrument: str, now_ns: int) -> None:  # noqa: ARG002 - the port's
         self.sent.append((f"query {request}", client_id))
 
     def questions(self) -> list[int]:

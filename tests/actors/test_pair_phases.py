@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -163,7 +164,7 @@ def test_no_transition_is_taken_that_the_diagram_does_not_show(script: Script) -
     world = World()
     script(world)
     told = [item.phase for item in world.said(PairStateChanged)]
-    for before, after in zip(told, told[1:], strict=False):
+    for before, after in pairwise(told):
         anywhere = after in (P.LEASED, P.RECOVERING) or before is after
         assert anywhere or (before, after) in ALLOWED, (before, after)
 
@@ -180,7 +181,7 @@ def test_a_journal_that_does_not_answer_in_time_gives_the_entry_up() -> None:
     assert not world.witness.submissions
 
 
-# -- entering ---------------------------------------------------------------------------------------
+# -- entering ---------------------------------------------------------------------------------
 
 
 def refused(world: World) -> list[str]:

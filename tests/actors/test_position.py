@@ -38,7 +38,7 @@ class Listener(Actor):
         self.heard.append(message)
 
     @handles(RecordQuery)
-    def query(self, message: RecordQuery) -> None:
+    def query(self, _: RecordQuery) -> None:
         self.context.reply(RecordReply(pair=None, position=self.record))
 
 

@@ -10,12 +10,13 @@ import pytest
 
 from actors.messages.flatten import BeginFlatten, PermitDenied, PermitGranted, PermitRequested
 from actors.messages.orders import OrderRefused, SubmitOrder
-from actors.messages.risk import HaltRequested, ReduceRequested
+from actors.messages.risk import EpochRaised, HaltRequested, ReduceRequested, ResumeRequested
 from domain.authority import Approval, Gate, GateRefusal, Mint
 from domain.errors import InvariantError
 from domain.orders import Order, OrderType, Side, TimeInForce
 from simulations.gateway import SimulatedGateway
 from tests.drills.cast import Buy
+from tests.drills.faults import Crash
 from tests.drills.oracles import verdict
 from tests.drills.world import ALPHA, APPROVAL_KEY, PERMIT_KEY, World, leg
 
@@ -136,6 +137,28 @@ def test_p1_an_approval_of_an_earlier_epoch_is_refused_at_the_venue() -> None:
     assert not world.witness.submissions
 
 
+def test_p1_a_connection_that_knows_no_epoch_takes_no_approval() -> None:
+    """P1: until risk has said which epoch holds, every approval may be stale."""
+    mute = Crash(EpochRaised, times=99, mute=True)
+    world = World(crashes={"/venues/alpha": mute})
+    submit(world, approval(world, order()))
+    assert refusals(world) == ["stale_epoch"]
+    assert not world.witness.submissions
+
+
+def test_p1_a_connection_that_starts_again_learns_the_epoch_before_its_first_order() -> None:
+    """P1: a crash of the receiver makes no void approval valid."""
+    world = World()
+    early = approval(world, order(), ttl_ms=60_000)
+    world.tell("/risk", ReduceRequested(who="operator", reason="drill"))
+    world.tell("/risk", ResumeRequested(who="operator"))
+    world.poison("/venues/alpha")
+    world.until(lambda: world.connection(ALPHA) == "live", 2)
+    submit(world, early)
+    assert refusals(world) == ["stale_epoch"]
+    assert not world.witness.submissions
+
+
 def test_p1_an_approval_expires_on_the_monotonic_clock() -> None:
     """P1: after its 1,000 ms it is worth nothing, whatever UTC says."""
     world = World()
@@ -190,7 +213,7 @@ def test_p1_a_halt_leaves_no_way_to_an_approval() -> None:
     verdict(world, exposed_ms_max=0)
 
 
-# -- permits ----------------------------------------------------------------------------------------
+# -- permits ----------------------------------------------------------------------------------
 
 
 def permit_for(world: World, wanted: Order, figure: str, mandate: int = 1) -> Any:

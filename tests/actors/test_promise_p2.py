@@ -20,7 +20,7 @@ def test_p2_an_episode_begins_beyond_the_tolerance_and_ends_within_it() -> None:
     """P2: exactly at the tolerance is hedged; one step more is exposed."""
     meter = ExposureMeter()
     assert not meter.update(0, D("0.1"), D("0.1"), PRICE, reachable=True)
-    assert not meter.open
+    assert not meter.exposed_now_ns(5)
     assert not meter.update(10, D("-0.101"), D("0.1"), PRICE, reachable=True)
     assert meter.open
     assert meter.update(30, D("-0.1"), D("0.1"), PRICE, reachable=True)

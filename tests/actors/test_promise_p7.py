@@ -116,7 +116,7 @@ def test_p7_a_hedge_that_is_refused_for_ever_is_retried_at_a_bounded_rate() -> N
 
 
 def test_p7_a_connection_that_is_refused_waits_longer_each_time_up_to_a_limit() -> None:
-    """P7: reconnects double from 500 ms to 30,000 ms: ten minutes of darkness cost under 30 tries."""
+    """P7: reconnects double from 500 ms to 30,000 ms: ten dark minutes cost under 30 tries."""
     world = World()
     world.venues[ALPHA].go_dark()
     before = len(world.log)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from actors.journal.rows import Record
 from actors.messages.flatten import BeginFlatten, FlattenRequested, PermitGranted, PermitRequested
 from actors.messages.orders import OrderRefused, OrderUpdated, ProposeOrder, SubmitOrder
 from actors.messages.pairs import PairSignal, PairStateChanged
@@ -18,17 +17,19 @@ from tests.drills.faults import Poison
 from tests.drills.oracles import records, verdict
 from tests.drills.world import ALPHA, BETA, World, leg
 
+Row = tuple[int, int, int, str, str, Any]
 
-def of(world: World, kind: type) -> list[Record]:
+
+def of(world: World, kind: type) -> list[Row]:
     """Return the records of a type, in order."""
     return [record for record in records(world) if type(record[5]) is kind]
 
 
-def chain(world: World, record: Record) -> list[str]:
+def chain(world: World, record: Row) -> list[str]:
     """Return the types of a record and its journalled causes, latest first."""
     by_sequence = {item[0]: item for item in records(world)}
     found = []
-    here: Record | None = record
+    here: Row | None = record
     while here is not None:
         found.append(type(here[5]).__name__)
         here = by_sequence.get(here[1]) if here[1] else None
@@ -36,7 +37,7 @@ def chain(world: World, record: Record) -> list[str]:
 
 
 def test_p8_the_first_leg_s_order_leads_back_to_the_signal() -> None:
-    """P8: submit, proposal, durable intent, its request, signal: each the cause of the one before."""
+    """P8: submit, proposal, durable intent, its request, signal: each caused the one before."""
     world = World()
     world.open_pair()
     submit = of(world, SubmitOrder)[0]

@@ -152,7 +152,7 @@ def test_profit_of_the_day_starts_again_at_midnight_utc() -> None:
     assert kept.booked_today(day_ns + 1) == -5
 
 
-# -- the margin ladder ------------------------------------------------------------------------------
+# -- the margin ladder ------------------------------------------------------------------------
 
 
 def squeeze(world: World, equity: str) -> None:
@@ -179,7 +179,7 @@ def squeeze(world: World, equity: str) -> None:
 def test_margin_is_warned_of_then_reduced_then_flattened(
     equity: str, actions: list[str], held: str
 ) -> None:
-    """Maintenance of 39.96 against equity: from 30 % a warning, 45 % half the pair, 65 % nothing."""
+    """Maintenance is 39.96: from 30 % of equity a warning, 45 % half the pair, 65 % nothing."""
     world = World()
     world.open_pair()
     squeeze(world, equity)
@@ -199,7 +199,7 @@ def test_an_account_without_equity_is_flattened() -> None:
     assert world.flat()
 
 
-# -- the drawdown ladder ----------------------------------------------------------------------------
+# -- the drawdown ladder ----------------------------------------------------------------------
 
 
 def fall(world: World, drawdown: str) -> None:
@@ -242,7 +242,7 @@ def test_a_drawdown_of_twenty_five_percent_halts_and_flattens() -> None:
     verdict(world, exposed_ms_max=0)
 
 
-# -- trips ------------------------------------------------------------------------------------------
+# -- trips ------------------------------------------------------------------------------------
 
 
 def test_trips_are_sticky_and_only_go_down_until_an_operator_resumes() -> None:
@@ -311,7 +311,7 @@ def test_rejects_in_a_row_are_counted_from_the_last_fill() -> None:
 def test_only_the_hedge_leg_lowers_the_net_error_and_not_by_overshooting(
     side: Side, quantity: str, venue: str, lowers: bool
 ) -> None:
-    """With 0.3 of main leg the error is 0.15: what would leave as much on the other side is refused."""
+    """With 0.3 of main leg the error is 0.15: leaving as much on the other side is no gain."""
     kept = book()
     kept.holdings[leg(ALPHA)].quantity = D("0.3")
     wanted = order(1, side, quantity, venue)

@@ -47,7 +47,7 @@ def test_a_refused_request_spends_nothing() -> None:
     assert [budget.take(0, lowers_risk=True) for _ in range(3)] == [True, True, False]
 
 
-# -- scopes -----------------------------------------------------------------------------------------
+# -- scopes -----------------------------------------------------------------------------------
 
 SCOPES = ScopeMap(
     instruments=("a:BTC", "a:ETH", "b:BTC", "b:ETH", "c:SOL"),
@@ -82,7 +82,7 @@ def test_a_scope_that_does_not_exist_is_refused(scope: str, key: str) -> None:
         SCOPES.expand(scope, key)
 
 
-# -- tasks ------------------------------------------------------------------------------------------
+# -- tasks ------------------------------------------------------------------------------------
 
 
 def snapshot(time_ns: int, held: dict[str, str], orders: tuple[str, ...] = ()) -> AccountSnapshot:

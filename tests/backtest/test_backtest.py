@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from adapters.cli import ExitCode, main
-from config.load import shipped
-from tests.backtest.recordings import minute_folder
+from config.load import load, shipped
+from simulations.backtest.data import load_data
+from tests.backtest.recordings import minute_folder, rows, wave, write_csv
 
 KEYS = {
     *("bars", "signals", "orders", "fills", "fees", "funding", "pnl", "max_drawdown"),
@@ -164,3 +165,22 @@ def test_a_wrong_time_is_a_wrong_command_line(
     code, _, err = backtest(capsys, shipped("hedged.toml"), minutes, "--from", "yesterday")
     assert code == ExitCode.USAGE
     assert "2020-03-12T09:00" in err
+
+
+def test_a_pause_ends_the_span_and_missing_bars_are_counted(tmp_path: Path) -> None:
+    """Bars that pause for more than a day end the run there; shorter holes are counted."""
+    folder = tmp_path / "hours"
+    folder.mkdir()
+    for coin, price in (("BTC", 60_000.0), ("ETH", 3_000.0)):
+        found = rows(wave(price, 2_400.0), 400, 60)
+        kept = found[:150] + found[153:200] + found[250:]
+        header = "ts_ms,open,high,low,close,volume"
+        write_csv(folder / f"{coin}USDT_1h-futures_x.csv.gz", header, list(kept))
+    data = load_data(load(shipped("hedged.toml")), folder)
+    report = data.report()
+    assert report["to"] == "2025-03-20T08:00:00Z"
+    assert report["gaps"] == 6
+    assert "the candles pause from 2025-03-20T08:00:00Z" in report["left_out"]
+    later = load_data(load(shipped("hedged.toml")), folder, start_ns=data.end_ns)
+    assert later.report()["left_out"] == ""
+    assert later.start_ns == data.end_ns

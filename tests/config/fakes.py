@@ -147,15 +147,15 @@ PLUGINS = Plugins(
 )
 
 
-def read(text: str) -> Config:
-    """Return the config of a text that must be right."""
-    return parse(text, "test.toml", PLUGINS)
+def read(text: str, **environment: str) -> Config:
+    """Return the config of a text that must be right, in an environment."""
+    return parse(text, "test.toml", PLUGINS, environment)
 
 
-def problems_of(text: str) -> tuple[Problem, ...]:
-    """Return what is wrong with a text."""
+def problems_of(text: str, **environment: str) -> tuple[Problem, ...]:
+    """Return what is wrong with a text in an environment."""
     try:
-        read(text)
+        read(text, **environment)
     except ConfigError as error:
         return error.problems
     return ()

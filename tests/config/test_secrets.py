@@ -67,8 +67,27 @@ def test_a_secret_as_a_number_or_choice_is_not_shown() -> None:
 
 def test_a_reference_is_part_of_the_config() -> None:
     """A config holds the reference, not what it points to."""
-    config = read(BASE.replace("deposit_usd = 1000", 'key = "env:API_KEY"'))
+    text = BASE.replace("deposit_usd = 1000", 'key = "env:API_KEY"')
+    config = read(text, API_KEY=HIDDEN)
     assert config.options["alpha"].key == SecretRef(source="env", name="API_KEY")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("reference", "environment", "part"),
+    [
+        ("env:API_KEY", {}, "env:API_KEY: the environment has no API_KEY"),
+        ("keystore:none.json#a", {PASSWORD_VARIABLE: "x"}, "there is no keystore none.json"),
+        ("keystore:" + __file__ + "#a", {}, f"no {PASSWORD_VARIABLE} to open"),
+    ],
+)
+def test_a_secret_that_is_not_there_is_a_problem_of_the_config(
+    reference: str, environment: dict[str, str], part: str
+) -> None:
+    """What a table refers to must be there before anything starts; the reference is named."""
+    text = BASE.replace("deposit_usd = 1000", f'key = "{reference}"')
+    (problem,) = problems_of(text, **environment)
+    assert problem.key == "venues[0].fake.key"
+    assert part in problem.problem
 
 
 def test_the_environment_gives_a_secret() -> None:

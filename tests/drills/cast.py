@@ -1,9 +1,9 @@
-"""The parts that only drills play: a recorder, a trader with resting orders, a strategy that raises."""
+"""The parts that only drills play: a recorder, a trader, a strategy that raises."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from actors.addresses import RISK
 from actors.messages.flatten import FlattenStatus
@@ -25,8 +25,6 @@ from domain.client_ids import ClientIdScheme, owner_number
 from domain.orders import FINAL_STATES, Order, OrderType, Side, TimeInForce
 
 __all__ = ["Buy", "PullThePlug", "Raiser", "Recorder", "Sell", "Trader", "Withdraw"]
-
-_T = TypeVar("_T")
 
 
 class Recorder(Actor):

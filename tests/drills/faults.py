@@ -137,7 +137,7 @@ def _at_once(_: Frame) -> int | None:
 
 
 class FailingStore:
-    """A journal store that says no while failing is set; hung, it takes nothing and says nothing."""
+    """A journal store that says no while ``failing`` is set, and otherwise keeps rows in memory."""
 
     def __init__(self) -> None:
         self.failing = False

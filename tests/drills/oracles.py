@@ -14,13 +14,11 @@ from actors.addresses import position_address
 from actors.journal.rows import Record
 from actors.messages.flatten import PermitGranted
 from actors.messages.orders import OrderUpdated, SubmitOrder
-from actors.messages.pairs import ExposureEnded, PairRecord
 from actors.messages.venue import OrderFilled
 from actors.settings import PairSettings
 from domain.instruments import split_key
-from domain.orders import FINAL_STATES
 from simulations.wire import FillFrame
-from tests.drills.world import DEPLOYMENT, MS_NS, World
+from tests.drills.world import MS_NS, World
 
 __all__ = ["Episode", "episodes", "exposed_ms", "records", "verdict"]
 
@@ -48,8 +46,8 @@ def verdict(
 ) -> None:
     """Fail the drill unless every oracle is content.
 
-    exposed_ms_max bounds every episode of every pair (P2). dead are the addresses whose instance the
-    drill broke: mail to them may be lost. strangers: somebody else traded on the account.
+    exposed_ms_max bounds every episode of every pair (P2). dead are the addresses whose instance
+    the drill broke: mail to them may be lost. strangers: somebody else traded on the account.
     fates_open: a venue is away, so orders may be unresolved. books: book equals venue.
     corrected: a book was set to the venue's figure, so its totals are not the venue's.
     """
@@ -68,7 +66,7 @@ def verdict(
     assert not problems, "\n".join([*problems, world.story()])
 
 
-# -- books ------------------------------------------------------------------------------------------
+# -- books ------------------------------------------------------------------------------------
 
 
 def _books(world: World, *, corrected: bool) -> list[str]:
@@ -111,7 +109,7 @@ def _open_orders(world: World) -> list[str]:
     return wrong
 
 
-# -- authority --------------------------------------------------------------------------------------
+# -- authority --------------------------------------------------------------------------------
 
 
 def _unapproved(world: World, *, strangers: bool) -> list[str]:
@@ -135,7 +133,7 @@ def _repeated(items: list[str]) -> list[str]:
     return [item for item in dict.fromkeys(items) if items.count(item) > 1]
 
 
-# -- mail -------------------------------------------------------------------------------------------
+# -- mail -------------------------------------------------------------------------------------
 
 
 def _mailboxes(world: World) -> list[str]:
@@ -157,7 +155,7 @@ def _dead_letters(world: World, broken: tuple[str, ...]) -> list[str]:
     return wrong
 
 
-# -- journal ----------------------------------------------------------------------------------------
+# -- journal ----------------------------------------------------------------------------------
 
 
 def records(world: World) -> list[Record]:
@@ -192,7 +190,7 @@ def _journal(world: World) -> list[str]:
     return wrong
 
 
-# -- exposure ---------------------------------------------------------------------------------------
+# -- exposure ---------------------------------------------------------------------------------
 
 
 def episodes(world: World, pair: PairSettings) -> list[Episode]:

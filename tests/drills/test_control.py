@@ -13,6 +13,7 @@ from actors.messages.pairs import PairPhase
 from actors.messages.risk import HaltRequested, JournalPressure, ReduceRequested, ResumeRequested
 from actors.settings import FlattenSettings, JournalSettings
 from domain.authority import Approval, TradingState
+from simulations.wire import AccountFrame, SubmitFrame
 from tests.drills.cast import Buy, PullThePlug
 from tests.drills.oracles import records, verdict
 from tests.drills.world import ALPHA, BETA, MS_NS, SECOND_NS, World, leg, pair_settings
@@ -33,7 +34,7 @@ def fill_journal(world: World, count: int) -> None:
     world.runtime.settle()
 
 
-# -- halt -------------------------------------------------------------------------------------------
+# -- halt -------------------------------------------------------------------------------------
 
 
 def test_a_halt_during_entry_closes_the_half_open_pair_by_permit() -> None:
@@ -124,7 +125,7 @@ def test_reducing_lets_a_pair_close_and_not_open() -> None:
     verdict(world, exposed_ms_max=0)
 
 
-# -- flatten ----------------------------------------------------------------------------------------
+# -- flatten ----------------------------------------------------------------------------------
 
 
 def test_a_flatten_of_an_unknown_scope_is_refused_and_changes_nothing() -> None:
@@ -164,7 +165,7 @@ def test_a_pair_is_flattened_in_one_order_per_leg_and_given_back() -> None:
 def test_a_flatten_asked_for_while_another_runs_sends_no_second_order(
     scope: tuple[str, str], pause_s: float
 ) -> None:
-    """The same, a wider or an overlapping scope: never two closing orders out for one instrument."""
+    """The same, a wider or another scope: never two closing orders out for one instrument."""
     world = World(latency_ns=100 * MS_NS, pairs=[pair_settings(), pair_settings("ETH")])
     world.open_pair()
     world.open_pair(-1, "eth")
@@ -211,7 +212,7 @@ def test_a_flatten_into_a_thin_book_closes_in_parts_shrunk_to_the_venue_s_figure
 
 
 def test_a_flatten_cancels_resting_orders_first_and_leaves_none() -> None:
-    """FLAT_CONFIRMED needs no live order: a resting one is cancelled before anything is measured."""
+    """FLAT_CONFIRMED needs no live order: a resting one is cancelled before measuring."""
     world = World()
     eth = leg(ALPHA, "ETH")
     world.tell("/trader", Buy(instrument=eth, quantity=Decimal("0.5"), price=Decimal(1_980)))
@@ -220,6 +221,43 @@ def test_a_flatten_cancels_resting_orders_first_and_leaves_none() -> None:
     world.until(world.confirmed_flat, 10)
     assert not world.venues[ALPHA].exchange.account("main").orders
     verdict(world, exposed_ms_max=0)
+
+
+def test_an_order_that_was_under_way_when_the_flatten_began_is_closed_before_it_confirms() -> None:
+    """An order may still arrive for 3,000 ms: zero before that is no confirmation."""
+    world = World()
+    eth = leg(ALPHA, "ETH")
+    line = world.lines[ALPHA, "main"]
+    line.outbound = lambda frame: 2 * SECOND_NS if isinstance(frame, SubmitFrame) else 0
+    world.tell("/trader", Buy(instrument=eth, quantity=Decimal("0.5"), price=None))
+    flatten(world, "instrument", eth)
+    world.until(world.confirmed_flat, 20)
+    assert world.flat()
+    assert len(world.witness.permits()) == 1
+    verdict(world, exposed_ms_max=0)
+
+
+def test_flat_is_confirmed_by_two_zero_snapshots_after_the_last_fill() -> None:
+    """One zero may be a moment between two fills; however late, there is always a second look."""
+    world = World()
+    world.open_pair()
+    seen: list[AccountFrame] = []
+    world.lines[ALPHA, "flatten"].inbound = lambda frame: keep(seen, frame)
+    world.venues[ALPHA].reject_next(2, "not now")
+    flatten(world, "instrument", leg(ALPHA))
+    world.until(world.confirmed_flat, 30)
+    last_fill = world.venues[ALPHA].exchange.account("main").fills[-1]
+    zeros = [shot for shot in seen if not any(line.quantity for line in shot.positions)]
+    assert len(zeros) == 2
+    assert all(shot.time_ns >= last_fill.time_ns for shot in zeros)
+    verdict(world, exposed_ms_max=4_000)
+
+
+def keep(seen: list[AccountFrame], frame: object) -> int:
+    """Keep what the venue said of the account."""
+    if isinstance(frame, AccountFrame):
+        seen.append(frame)
+    return 0
 
 
 def test_resume_is_refused_while_a_flatten_runs() -> None:
@@ -260,7 +298,7 @@ def test_a_part_that_restarts_during_a_flatten_still_respects_the_lease(address:
     verdict(world, exposed_ms_max=30_000, dead=[address])
 
 
-# -- journal ----------------------------------------------------------------------------------------
+# -- journal ----------------------------------------------------------------------------------
 
 
 def test_p8_a_journal_half_full_reduces_and_one_at_ninety_percent_halts_and_flattens() -> None:
@@ -281,7 +319,7 @@ def test_p8_a_journal_half_full_reduces_and_one_at_ninety_percent_halts_and_flat
 
 
 def test_p8_a_write_error_halts_and_flattens_and_every_record_is_written_afterwards() -> None:
-    """P8: the store fails with a pair open: HALTED, flat, and nothing is missing once it works again."""
+    """P8: the store fails with a pair open: HALTED, flat, and no row is missing afterwards."""
     world = World()
     world.open_pair()
     world.store.failing = True
@@ -355,7 +393,7 @@ def test_a_pair_s_first_leg_leaves_after_its_intent_is_written() -> None:
     verdict(world, exposed_ms_max=0)
 
 
-# -- stopping ---------------------------------------------------------------------------------------
+# -- stopping ---------------------------------------------------------------------------------
 
 
 def test_a_stop_leaves_the_book_flat_and_says_so() -> None:

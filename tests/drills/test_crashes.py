@@ -33,7 +33,7 @@ def ask_flatten(world: World, scope: str, key: str = "") -> None:
     world.tell("/", FlattenRequested(scope=scope, key=key, who="operator", reason="drill"))
 
 
-# -- the pair ---------------------------------------------------------------------------------------
+# -- the pair ---------------------------------------------------------------------------------
 
 
 def test_a_pair_that_crashes_between_main_fill_and_hedge_is_hedged_by_its_next_instance() -> None:
@@ -50,7 +50,7 @@ def test_a_pair_that_crashes_between_main_fill_and_hedge_is_hedged_by_its_next_i
 
 
 def test_a_pair_that_crashes_after_it_proposed_the_hedge_sends_no_second_one() -> None:
-    """The order of the dead instance is found at the venue and waited for; nothing is sent twice."""
+    """The dead instance's order is found at the venue and waited for; nothing is sent twice."""
     crash = Crash(PositionChanged, when=main_filled, after=True)
     world = World(crashes={HEDGE: crash}, latency_ns=50 * MS_NS)
     world.open_pair()
@@ -112,11 +112,11 @@ def test_a_violation_in_a_pair_flattens_its_scope_and_never_restarts_it() -> Non
     verdict(world, exposed_ms_max=1_100, dead=[HEDGE])
 
 
-# -- the venue connection ---------------------------------------------------------------------------
+# -- the venue connection ---------------------------------------------------------------------
 
 
 def test_a_connection_that_crashes_with_resting_orders_cancels_them_and_tells_their_owner() -> None:
-    """The next instance finds a good-till-cancelled order, cancels it, and its owner hears the end."""
+    """The next instance finds a resting order, cancels it, and its owner hears the end."""
     world = World()
     trader = world.actor("/trader")
     for price in (1_970, 1_980):
@@ -175,7 +175,7 @@ def test_a_connection_that_crashes_between_trades_leaves_trading_active() -> Non
 
 
 def test_a_connection_beyond_its_restart_budget_flattens_its_venue_and_the_other_legs() -> None:
-    """The venue's scope is widened to both legs of its pairs and closed over the flattener's session."""
+    """The venue's scope is widened to both legs and closed over the flattener's session."""
     world = World()
     world.open_pair()
     for _ in range(4):
@@ -191,11 +191,11 @@ def test_a_connection_beyond_its_restart_budget_flattens_its_venue_and_the_other
     verdict(world, exposed_ms_max=500, dead=venues)
 
 
-# -- risk -------------------------------------------------------------------------------------------
+# -- risk -------------------------------------------------------------------------------------
 
 
 def test_risk_that_crashes_idle_takes_over_state_reservations_and_figures() -> None:
-    """The next instance approves again once it knows every order and position, with a higher epoch."""
+    """The next instance approves again, in a higher epoch, once it knows orders and positions."""
     world = World()
     world.open_pair()
     epoch = world.trading().epoch
@@ -210,7 +210,7 @@ def test_risk_that_crashes_idle_takes_over_state_reservations_and_figures() -> N
 
 
 def test_risk_that_crashes_with_an_approval_in_flight_voids_it() -> None:
-    """The approval of the dead instance is refused at the gate; the pair asks again and is hedged."""
+    """The dead instance's approval is refused at the gate; the pair asks again and is hedged."""
     crash = Crash(ProposeOrder, nth=2, after=True)
     world = World(crashes={"/risk": crash})
     world.signal(1)
@@ -252,7 +252,7 @@ def test_risk_beyond_its_restart_budget_flattens_everything_before_the_tree_ends
     verdict(world, exposed_ms_max=500, dead=["/risk"])
 
 
-# -- a strategy -------------------------------------------------------------------------------------
+# -- a strategy -------------------------------------------------------------------------------
 
 
 def test_a_strategy_that_raises_on_every_message_has_its_pair_flattened() -> None:
@@ -267,7 +267,7 @@ def test_a_strategy_that_raises_on_every_message_has_its_pair_flattened() -> Non
     verdict(world, exposed_ms_max=500, dead=["/strategies/raiser", "/strategies"])
 
 
-# -- the flattener ----------------------------------------------------------------------------------
+# -- the flattener ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_a_flattener_that_crashes_mid_flatten_is_replaced_and_confirms_flat(
 
 
 def test_a_flattener_that_crashes_at_every_permit_goes_on_until_the_root_ends() -> None:
-    """More restarts than the root allows end the tree, and no order ever went out without a permit."""
+    """More restarts than the root allows end the tree; no order went out without a permit."""
     world = World(crashes={"/flatten": Crash(PermitGranted, times=1_000)})
     world.open_pair()
     world.stopping = True
@@ -302,12 +302,10 @@ def test_a_flattener_that_crashes_at_every_permit_goes_on_until_the_root_ends() 
     verdict(world, exposed_ms_max=0, dead=["/flatten"])
 
 
-# -- positions, root --------------------------------------------------------------------------------
+# -- positions, root --------------------------------------------------------------------------
 
 
-def test_a_position_that_crashes_takes_its_totals_from_the_journal_and_its_size_from_the_venue() -> (
-    None
-):
+def test_a_position_that_crashes_keeps_its_totals_and_its_size() -> None:
     """Quantity, realised profit and fees survive, and nothing trips."""
     world = World()
     world.open_pair()

@@ -55,11 +55,11 @@ def stranger(world: World, venue: str, side: Side, quantity: str, coin: str = "B
     world.runtime.settle()
 
 
-# -- parts ------------------------------------------------------------------------------------------
+# -- parts ------------------------------------------------------------------------------------
 
 
 def test_a_partial_main_fill_with_the_rest_rejected_is_hedged_at_the_size_it_got() -> None:
-    """Forty percent filled, then every further main order rejected: the pair hedges what there is."""
+    """Forty percent filled, every further main order rejected: the pair hedges what there is."""
     world = World(pairs=[pair_settings(entry_ms_max=1_000)])
     world.venues[ALPHA].partial_fill_next(Decimal("0.4"))
     line = world.lines[ALPHA, "main"]
@@ -142,11 +142,11 @@ def test_a_pair_too_small_for_the_hedge_venue_is_refused_before_its_first_leg() 
     verdict(world, exposed_ms_max=0)
 
 
-# -- acknowledgements --------------------------------------------------------------------------------
+# -- acknowledgements --------------------------------------------------------------------------
 
 
 def test_an_order_whose_ack_was_lost_becomes_unknown_and_is_found_alive() -> None:
-    """Silence for ack_timeout makes it UNKNOWN; the venue's word makes it OPEN; it is never resent."""
+    """Silence makes it UNKNOWN, the venue's word makes it OPEN; it is never sent again."""
     world = World()
     world.venues[ALPHA].lose_next_acks(1)
     world.tell("/trader", Buy(instrument=ETH, quantity=Decimal("0.5"), price=Decimal(1_980)))
@@ -164,7 +164,7 @@ def test_an_order_whose_ack_was_lost_becomes_unknown_and_is_found_alive() -> Non
 def test_an_order_that_never_arrived_is_expired_only_after_expiry_and_skew_and_asked_twice() -> (
     None
 ):
-    """Not found counts from expiry plus 1,000 ms on, and only the second time; UNKNOWN until then."""
+    """Not found counts from expiry plus 1,000 ms on, the second time; UNKNOWN until then."""
     world = World()
     questions: list[OrderFrame] = []
     line = world.lines[ALPHA, "main"]
@@ -228,7 +228,7 @@ def test_a_fill_before_its_acknowledgement_counts_once_and_opens_nothing_again()
     verdict(world, exposed_ms_max=0)
 
 
-# -- fills ------------------------------------------------------------------------------------------
+# -- fills ------------------------------------------------------------------------------------
 
 
 def test_duplicate_fills_are_booked_once() -> None:
@@ -321,7 +321,7 @@ def test_an_ack_and_an_end_out_of_order_leave_the_order_ended() -> None:
 
 
 def test_an_end_that_is_lost_is_found_by_asking() -> None:
-    """An order cancelled at the venue without a word to us is asked about until its end is known."""
+    """An order cancelled at the venue without a word is asked about until its end is known."""
     world = World()
     line = world.lines[ALPHA, "main"]
     world.tell("/trader", Buy(instrument=ETH, quantity=Decimal("0.5"), price=Decimal(1_980)))
@@ -350,7 +350,7 @@ def test_a_cancel_that_is_lost_leaves_the_order_known_to_live() -> None:
     verdict(world, exposed_ms_max=0)
 
 
-# -- strangers --------------------------------------------------------------------------------------
+# -- strangers --------------------------------------------------------------------------------
 
 
 def test_a_person_who_trades_on_the_account_reduces_trading_and_is_unwound() -> None:

@@ -58,7 +58,7 @@ def test_a_pair_on_stale_quotes_cannot_close_itself_but_a_permit_closes_it() -> 
 
 
 def test_quotes_that_stop_on_one_venue_between_the_legs_end_the_pair_by_permit() -> None:
-    """A main leg whose venue goes silent after its fill is closed by the flattener at the latest."""
+    """A pair whose hedge venue goes silent after the main fill ends flat or hedged."""
     world = World()
     world.quoting[BETA] = False
     world.run(4.4)

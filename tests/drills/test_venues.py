@@ -50,7 +50,7 @@ def test_main_venue_dark_after_the_main_fill_is_hedged_on_the_other_venue() -> N
 
 
 def test_main_venue_dark_before_its_fill_is_told_is_reconciled_when_it_returns() -> None:
-    """A fill that nobody told is found by the account query on return; the pair ends hedged or flat."""
+    """A fill that nobody told is found in the account; the pair ends hedged or flat."""
     world = World(latency_ns=10 * MS_NS)
     world.signal(1)
     world.until(lambda: world.held(leg(ALPHA)) != 0, 1, step_ms=1)
@@ -88,9 +88,7 @@ def test_hedge_venue_half_open_before_the_hedge_unwinds_the_main_leg_within_the_
     verdict(world, exposed_ms_max=BOUND_MS + 30)
 
 
-def test_hedge_venue_dark_during_the_exit_leaves_the_hedge_unreachable_and_closes_it_on_return() -> (
-    None
-):
+def test_hedge_venue_dark_during_the_exit_is_unreachable_until_it_returns() -> None:
     """With the main leg gone only the dark venue could help: the time counts as UNREACHABLE."""
     world = World(latency_ns=10 * MS_NS)
     world.open_pair()
@@ -122,7 +120,7 @@ def test_main_venue_dark_with_the_pair_hedged_keeps_the_hedge_until_it_returns()
 
 
 def test_main_venue_dark_during_an_exit_is_unconfirmed_while_away_and_confirmed_after() -> None:
-    """A flatten of a scope on a dark venue says FLAT_UNCONFIRMED, goes on, and then FLAT_CONFIRMED."""
+    """A flatten on a dark venue says FLAT_UNCONFIRMED, goes on, and then FLAT_CONFIRMED."""
     world = World()
     world.open_pair()
     world.venues[ALPHA].go_dark(world.runtime.now_ns + 40 * SECOND_NS)
@@ -141,7 +139,7 @@ def test_main_venue_dark_during_an_exit_is_unconfirmed_while_away_and_confirmed_
 
 
 def test_both_venues_dark_with_a_leg_open_counts_as_unreachable_and_ends_flat_or_hedged() -> None:
-    """While nobody answers, time is UNREACHABLE; on return the pair completes or unwinds at once."""
+    """While nobody answers, time is UNREACHABLE; on return the pair completes or unwinds."""
     world = World(latency_ns=10 * MS_NS)
     dark_at_submit(world, BETA, 1, seconds=15)
     world.signal(1)

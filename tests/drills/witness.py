@@ -43,7 +43,7 @@ class Witness:
         self._approvals = {venue: Gate(approval_key) for venue in venues}
         self._permits = {venue: Gate(permit_key) for venue in venues}
 
-    def observe(self, box: Any, message: Any, sequence: int, cause: int) -> None:
+    def observe(self, box: Any, message: Any, sequence: int, cause: int) -> None:  # noqa: ARG002
         """Look at a message that is about to be handled."""
         waiting = len(box.data) + len(box.control) + 1
         if waiting > self.deepest.get(box.path, 0):

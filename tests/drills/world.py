@@ -223,7 +223,7 @@ class World:
         journal = self._spec(
             "/journal", Journal, settings=self._journal, audit=self.audit, store=self.store
         )
-        children = (
+        children: tuple[ChildSpec, ...] = (
             journal,
             self._spec(PORTFOLIO, Recorder, log=self.log),
             self._flattener(instruments),
@@ -240,8 +240,9 @@ class World:
             )
             children = (*children, _group("strategies", [raiser]))
         spec = SupervisorSpec(children, intensity=10, backoff=BACKOFF)
-        root = self.crashes.get("/")
-        made = RootSupervisor if root is None else crashing(RootSupervisor, root)
+        made: Any = RootSupervisor
+        if "/" in self.crashes:
+            made = crashing(RootSupervisor, self.crashes["/"])
         return ActorSpec(
             "root",
             lambda: made(spec=spec, mint_key=PERMIT_KEY, scopes=scopes, settings=self._flatten),
@@ -321,7 +322,7 @@ class World:
         self.runtime.advance(int(seconds * SECOND_NS))
 
     def until(self, wanted: Callable[[], bool], seconds: float, step_ms: int = 10) -> None:
-        """Let time pass until something holds, at most this long; failing that is the drill's end."""
+        """Let time pass until something holds, at most this long; else the drill has failed."""
         end_ns = self.runtime.now_ns + int(seconds * SECOND_NS)
         while not wanted():
             assert self.runtime.now_ns < end_ns, f"not within {seconds} s: {self.story()}"
@@ -413,7 +414,7 @@ class World:
         return self.kernel.is_alive(address)
 
     def exposed_ms(self, pair: str = "btc") -> float:
-        """Return the longest exposed time that the pair measured, in ms, without the unreachable."""
+        """Return the longest exposed time that the pair measured, in ms, unreachable apart."""
         ended = [item for item in self.said(ExposureEnded) if item.pair == pair]
         return max((item.exposed_ns for item in ended), default=0) / MS_NS
 

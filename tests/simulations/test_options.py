@@ -13,7 +13,7 @@ from config.load import ConfigError, load, parse, shipped
 from domain.margin import leverage_max
 from simulations.latency import ConstantLatency, JitteredLatency, NoLatency
 from simulations.options import AssetTable, SimulatedOptions, check, latency, listings, prices
-from simulations.paper import not_for_paper, paper_clock
+from simulations.paper import PaperClock, not_for_paper, paper_clock
 from simulations.plugin import VENUE
 
 
@@ -112,3 +112,15 @@ def test_paper_time_starts_where_the_config_says() -> None:
     utc_ns, monotonic_ns = paper_clock(clock).read()
     assert utc_ns - monotonic_ns == 1_735_689_600_000_000_000
     assert paper_clock(clock).real_seconds(120_000_000_000) == 1.0
+
+
+def test_a_process_that_was_kept_from_running_loses_no_time_of_the_run() -> None:
+    """The clock runs at its speed, but a stall of any length counts as one second."""
+    wall = [5_000]
+    clock = PaperClock(60.0, 1_000, wall_ns=lambda: wall[0])
+    assert clock.read() == (1_000, 0)
+    wall[0] += 10_000_000
+    assert clock.read() == (1_000 + 600_000_000, 600_000_000)
+    wall[0] += 3_000_000_000
+    assert clock.read()[1] == 1_600_000_000
+    assert clock.read()[1] == 1_600_000_000
