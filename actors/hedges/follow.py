@@ -60,6 +60,11 @@ class Follower:
         """Return how long the pair has been exposed while a venue that could help answered."""
         return self.meter.exposed_now_ns(self._context.monotonic)
 
+    def unseen_ns(self) -> int:
+        """Return for how long the legs have stood as they are, whoever was there to see it."""
+        latest_ns = max(self.main.venue_time_ns, self.hedge.venue_time_ns)
+        return max(0, self._context.now - latest_ns)
+
     def measure(self, age_ns: int = 0) -> None:
         """Note the present error; tell the portfolio when an episode of exposure has ended.
 
@@ -139,6 +144,13 @@ class Follower:
         )
         leg.sent(order, context.monotonic)
         context.tell(RISK, ProposeOrder(order=order))
+
+    def pause_ns(self) -> int:
+        """Return when to look again: after the retry time, but not later than the bound."""
+        settings = self._settings
+        left_ns = settings.exposed_ms_max * MS_NS - self.exposed_ns()
+        retry_ns = settings.retry_ms * MS_NS
+        return left_ns if 0 < left_ns < retry_ns else retry_ns
 
     def pause(self, leg: Leg) -> None:
         """Try this leg again only after the retry time."""

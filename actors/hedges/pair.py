@@ -26,12 +26,7 @@ from actors.hedges.recovery import Recovery
 from actors.messages.flatten import FlattenRequested
 from actors.messages.journal import RecordReply, RecordStored, StoreRecord
 from actors.messages.market import QuoteUpdated, topic_key
-from actors.messages.orders import (
-    OrderRefused,
-    OrdersReply,
-    OrderUpdated,
-    ResolveOrder,
-)
+from actors.messages.orders import OrderRefused, OrdersReply, OrderUpdated, ResolveOrder
 from actors.messages.pairs import (
     CloseReason,
     LeaseReturned,
@@ -127,9 +122,7 @@ class HedgePair(Actor):
 
     def _recover(self, reason: str) -> None:
         self._move(PairPhase.RECOVERING, reason)
-        self.main.forget()
-        self.hedge.forget()
-        self._next = None
+        self._forget()
         self._recovery = Recovery(self.context, self.settings, self.main, self.hedge)
         self._recovery.begin()
         self._arm()
@@ -137,35 +130,23 @@ class HedgePair(Actor):
     def _recovered(self, recovery: Recovery) -> None:
         """Decide what the legs and the record mean once they are all known."""
         self._recovery = None
-        record = recovery.record
-        self._record = record.number if record is not None else 0
-        main, hedge = self.main.quantity, self.hedge.quantity
-        if not main and not hedge:
-            self.target = ZERO
-            self._move(PairPhase.FLAT, "both legs are zero")
+        self._record = recovery.record.number if recovery.record is not None else 0
+        phase, self.target, reason = recovery.meaning()
+        if phase is PairPhase.LEASED:
+            self._ask_flatten(reason)
             return
-        if record is None or record.phase is PairPhase.FLAT:
-            self._ask_flatten("exposure without a record of intent")
+        self._entered_ns = self.context.monotonic
+        self._move(phase, reason)
+        if phase is PairPhase.FLAT:
             return
-        if record.phase in (PairPhase.EXITING, PairPhase.UNWINDING) or not main:
-            self.target = ZERO
-            self._move(PairPhase.UNWINDING, CloseReason.RECOVERY)
-        else:
-            self.target = main
-            self._entered_ns = self.context.monotonic
-            self._move(PairPhase.ENTERING, "completing what was begun")
-        # The legs stand as they are since their latest fill, whoever was there to see it.
-        latest_ns = max(self.main.venue_time_ns, self.hedge.venue_time_ns)
-        self.follow.measure(max(0, self.context.now - latest_ns))
+        self.follow.measure(self.follow.unseen_ns())
         self._work()
 
     @handles(LeaseTaken)
     def lease_taken(self, message: LeaseTaken) -> None:
         """Send nothing: the flattener acts for this pair."""
         self._recovery = None
-        self.main.forget()
-        self.hedge.forget()
-        self._next = None
+        self._forget()
         self._move(PairPhase.LEASED, f"flattening {message.scope} {message.key}".strip())
         self.follow.measure()
 
@@ -202,10 +183,14 @@ class HedgePair(Actor):
             self._refuse("journal", "the intent could not be made durable in time")
             self._move(PairPhase.FLAT, "the journal did not answer")
 
+    def _forget(self) -> None:
+        self.main.forget()
+        self.hedge.forget()
+        self._next = None
+
     def _check_recovery(self) -> None:
-        recovery = self._recovery
-        if recovery is not None and recovery.complete():
-            self._recovered(recovery)
+        if self._recovery is not None and self._recovery.complete():
+            self._recovered(self._recovery)
 
     # -- what strategies and risk ask ----------------------------------------------------------
 
@@ -234,24 +219,18 @@ class HedgePair(Actor):
             return
         self.target = sized
         self._move(PairPhase.RECORDING, f"signal of {signal.source}")
-        self._record += 1
-        self.context.request(
-            JOURNAL,
-            StoreRecord(record=self._record_of(PairPhase.ENTERING, self.reason)),
-            self.settings.record_timeout_ms * MS_NS,
-        )
+        store = self._intent(PairPhase.ENTERING, self.reason)
+        self.context.request(JOURNAL, store, self.settings.record_timeout_ms * MS_NS)
 
     def _obstacle(self) -> tuple[str, str] | None:
-        age_max_ns = self.settings.quote_age_ms_max * MS_NS
-        legs = (self.main, self.hedge)
-        return entry_obstacle(self.trading, legs, age_max_ns, self.context.monotonic)
+        legs, age_ns_max = (self.main, self.hedge), self.settings.quote_age_ms_max * MS_NS
+        return entry_obstacle(self.trading, legs, age_ns_max, self.context.monotonic)
 
     @handles(RecordStored)
     def record_stored(self, message: RecordStored) -> None:
         """Send the first leg now that the intent is durable."""
         if self.phase is PairPhase.RECORDING and message.number == self._record:
-            problem = self._obstacle()
-            if problem is not None:
+            if (problem := self._obstacle()) is not None:
                 self._refuse(*problem)
                 self._store(PairPhase.FLAT, "not entered")
                 self._move(PairPhase.FLAT, problem[1])
@@ -456,11 +435,7 @@ class HedgePair(Actor):
 
     def _arm(self) -> None:
         if self._tick is None:
-            delay_ns = self.settings.retry_ms * MS_NS
-            left_ns = self.settings.exposed_ms_max * MS_NS - self.follow.exposed_ns()
-            if 0 < left_ns < delay_ns:
-                delay_ns = left_ns
-            self._tick = self.context.after(delay_ns, _Tick())
+            self._tick = self.context.after(self.follow.pause_ns(), _Tick())
 
     # -- telling -------------------------------------------------------------------------------
 
@@ -484,16 +459,18 @@ class HedgePair(Actor):
         )
 
     def _store(self, phase: PairPhase, reason: str) -> None:
-        self._record += 1
-        self.context.tell(JOURNAL, StoreRecord(record=self._record_of(phase, reason)))
+        self.context.tell(JOURNAL, self._intent(phase, reason))
 
-    def _record_of(self, phase: PairPhase, reason: str) -> PairRecord:
-        return PairRecord(
-            pair=self.settings.name,
-            number=self._record,
-            main_target=self.target,
-            phase=phase,
-            reason=reason,
+    def _intent(self, phase: PairPhase, reason: str) -> StoreRecord:
+        self._record += 1
+        return StoreRecord(
+            record=PairRecord(
+                pair=self.settings.name,
+                number=self._record,
+                main_target=self.target,
+                phase=phase,
+                reason=reason,
+            )
         )
 
     def _move(self, phase: PairPhase, reason: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from actors.addresses import JOURNAL, position_address
 from actors.messages.journal import RecordQuery, RecordReply
 from actors.messages.orders import CancelOrder, OrdersQuery, OrdersReply, OrderUpdated
+from actors.messages.pairs import CloseReason, PairPhase
 from actors.messages.positions import PositionChanged, PositionQuery
 from actors.runtime import EngineError
 from domain.orders import FINAL_STATES
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Recovery"]
 
 MS_NS = 1_000_000
+ZERO = Decimal(0)
 
 
 class Recovery:
@@ -105,6 +108,21 @@ class Recovery:
             and not self._pending
             and all(leg.confirmed for leg in self._legs.values())
         )
+
+    def meaning(self) -> tuple[PairPhase, Decimal, str]:
+        """Return (phase, main target, why) that record and legs amount to, once all is known.
+
+        LEASED means that nobody knows why the legs are there: the flattener must take them.
+        """
+        main, hedge = (leg.quantity for leg in self._legs.values())
+        record = self.record
+        if not main and not hedge:
+            return PairPhase.FLAT, ZERO, "both legs are zero"
+        if record is None or record.phase is PairPhase.FLAT:
+            return PairPhase.LEASED, ZERO, "exposure without a record of intent"
+        if record.phase in (PairPhase.EXITING, PairPhase.UNWINDING) or not main:
+            return PairPhase.UNWINDING, ZERO, CloseReason.RECOVERY
+        return PairPhase.ENTERING, main, "completing what was begun"
 
     def __str__(self) -> str:
         """Say what is still missing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -114,6 +115,7 @@ def load_data(
     bar_ns = bars.pop()
     first, last = _shared_span(markets)
     begin = first if start_ns is None else max(first, start_ns)
+    begin = max(_next_bar(market.candles.open_ns, begin) for market in markets.values())
     end = last if end_ns is None else min(last, end_ns)
     left_out = ""
     if end_ns is None:
@@ -168,10 +170,16 @@ def _shared_span(markets: dict[str, RecordedMarket]) -> tuple[int, int]:
     return first, last
 
 
+def _next_bar(open_ns: list[int], time_ns: int) -> int:
+    """Return when the first bar at or after a time opens, the time itself after the last."""
+    index = bisect_left(open_ns, time_ns)
+    return open_ns[index] if index < len(open_ns) else time_ns
+
+
 def _pause(open_ns: list[int], begin_ns: int, bar_ns: int) -> int:
     """Return where the bars from begin on stop for more than a day."""
     for earlier, later in pairwise(open_ns):
-        if later > begin_ns and later - earlier > DAY_NS:
+        if earlier >= begin_ns and later - earlier > DAY_NS:
             return earlier + bar_ns
     return open_ns[-1] + bar_ns
 

@@ -183,8 +183,22 @@ def test_reducing_is_always_affordable() -> None:
     stage.buy("a", 450)
     stage.mark("98.9")
     assert stage.ending(stage.buy("a", 1)) == "rejected: insufficient_margin"
-    assert stage.ending(stage.sell("a", 450)) is None
+    assert stage.ending(stage.sell("a", 10)) is None
+    assert stage.ending(stage.sell("a", 440)) is None
     assert stage.held("a") == 0
+
+
+def test_a_short_takes_as_much_margin_as_a_long() -> None:
+    """What is available after equal positions and orders on either side is equal."""
+    available = []
+    for side, price in ((Side.BUY, 98), (Side.SELL, 102)):
+        stage = Stage()
+        stage.quote(100, 101) if side is Side.SELL else stage.quote(99, 100)
+        stage.order("a", side, 5)
+        stage.order("a", side, 3, price)
+        stage.order("a", side.opposite, 2, 200 - price)
+        available.append(account_frame(stage.account("a"), 1, 0, 1).available)
+    assert available == [1_000_000 - Decimal(8 * 100) / 20] * 2
 
 
 def test_an_account_report_is_the_account() -> None:
