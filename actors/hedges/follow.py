@@ -63,7 +63,7 @@ class Follower:
     def unseen_ns(self) -> int:
         """Return for how long the legs have stood as they are, whoever was there to see it."""
         latest_ns = max(self.main.venue_time_ns, self.hedge.venue_time_ns)
-        return max(0, self._context.now - latest_ns)
+        return max(0, self._context.now - latest_ns) if latest_ns else 0
 
     def measure(self, age_ns: int = 0) -> None:
         """Note the present error; tell the portfolio when an episode of exposure has ended.

@@ -67,6 +67,7 @@ class Position(Actor):
         self._fills: OrderedDict[str, None] = OrderedDict()
         self._payments: OrderedDict[str, None] = OrderedDict()
         self._last_id = ""
+        self._resumed_ns = -1
         self._doubt: Decimal | None = None
         self._recorded = False
 
@@ -90,13 +91,13 @@ class Position(Actor):
 
     @handles(RecordReply)
     def recorded(self, message: RecordReply) -> None:
-        """Take over the totals of an earlier instance; fills seen since then are added to them."""
+        """Take over the totals of an earlier instance, and ask for what came after them."""
         record = message.position
         if self._recorded:
             return
         self._recorded = True
-        if record is None or self._last_id:
-            self._ask_venue(self._last_id)
+        if record is None:
+            self._ask_venue("")
             return
         self.book = Book(
             instrument=self.book.instrument,
@@ -108,7 +109,7 @@ class Position(Actor):
             fees=record.fees,
             funding=record.funding,
         )
-        self.venue_time_ns = record.venue_time_ns
+        self.venue_time_ns = self._resumed_ns = record.venue_time_ns
         self._last_id = record.last_id
         self._announce("")
         self._ask_venue(record.last_id)
@@ -126,10 +127,15 @@ class Position(Actor):
 
     @handles(OrderFilled)
     def filled(self, message: OrderFilled) -> None:
-        """Book a fill, once."""
+        """Book a fill, once.
+
+        What comes before the record is repeated after it. A new connection tells the whole
+        history: what is no newer than the record is in it, unless the venue's figure says otherwise.
+        """
         fill = message.fill
         fills = self._fills
-        if fill.fill_id in fills:
+        known = fill.venue_time_ns <= self._resumed_ns and self._doubt is None
+        if known or not self._recorded or fill.fill_id in fills:
             return
         fills[fill.fill_id] = None
         self._last_id = fill.fill_id
@@ -144,7 +150,7 @@ class Position(Actor):
     @handles(FundingPaid)
     def funding_paid(self, message: FundingPaid) -> None:
         """Book a funding payment, once."""
-        if message.payment_id in self._payments:
+        if not self._recorded or message.payment_id in self._payments:
             return
         self._payments[message.payment_id] = None
         self._last_id = message.payment_id
@@ -157,7 +163,7 @@ class Position(Actor):
     def reported(self, message: PositionReported) -> None:
         """Compare with the venue; a contradiction must be confirmed by a second report to count."""
         venue = message.position.quantity
-        if message.venue_time_ns < self.venue_time_ns:
+        if not self._recorded or message.venue_time_ns < self.venue_time_ns:
             return
         if venue == self.book.quantity:
             self._doubt = None

@@ -40,12 +40,21 @@ _FILLS_MAX = 100_000
 class Holding:
     """What one account holds and has on order in one market. Units: lots, signed where held."""
 
-    __slots__ = ("_leverages", "buy_lots", "lots", "market", "position", "sell_lots")
+    __slots__ = (
+        "_leverages",
+        "buy_lots",
+        "lots",
+        "market",
+        "position",
+        "seen_mark",
+        "sell_lots",
+    )
 
     def __init__(self, market: Market, leverage: Decimal) -> None:
         """Start flat; leverage is the account's choice, capped by the tier when it counts."""
         self.market = market
         self.position: Position = flat(market.instrument)
+        self.seen_mark = _ZERO
         self.lots = 0
         self.buy_lots = 0
         self.sell_lots = 0
@@ -100,6 +109,7 @@ class Account:
     """The venue's record of one client; only the exchange changes it."""
 
     __slots__ = (
+        "_slack",
         "balance",
         "deposits",
         "fills",
@@ -121,6 +131,7 @@ class Account:
         self.balance = deposit
         self.deposits = deposit
         self.relief = _ZERO
+        self._slack: Decimal | None = None
         self.leverage = leverage
         self.holdings: dict[str, Holding] = {}
         self.orders: dict[str, WorkingOrder] = {}
@@ -145,12 +156,14 @@ class Account:
         after = holding.position = apply_fill(before, quantity, fill.price, fill.fee)
         holding.lots += signed_lots
         self.balance += after.realised - before.realised - fill.fee
+        self._slack = None
         self.fills.append(fill)
 
     def book_funding(self, holding: Holding, amount: Decimal) -> None:
         """Book one funding payment, above zero when received."""
         holding.position = apply_funding(holding.position, amount)
         self.balance += amount
+        self._slack = None
 
     def equity(self) -> Decimal:
         """Return balance plus open profit at the marks."""
@@ -176,6 +189,26 @@ class Account:
             if holding.lots:
                 total += holding.maintenance()
         return total
+
+    def below_maintenance(self, holding: Holding) -> bool:
+        """Tell whether equity is below maintenance, after the mark of one holding moved.
+
+        Exact. A move of the mark changes equity and maintenance by at most the held quantity times
+        the move, each; until those moves have used up what was left over at the last full count,
+        there is no need for another. Inverse contracts are always counted in full.
+        """
+        slack, mark = self._slack, holding.market.mark
+        if slack is not None and mark is not None and holding.position.kind is not _INVERSE:
+            position = holding.position
+            moved = abs((mark - holding.seen_mark) * position.quantity * position.multiplier)
+            self._slack = slack = slack - 2 * moved
+            holding.seen_mark = mark
+            if slack > _ZERO:
+                return False
+        slack = self._slack = self.equity() - self.maintenance()
+        for other in self.holdings.values():
+            other.seen_mark = other.market.mark or _ZERO
+        return slack < _ZERO
 
     def affords(self, holding: Holding, size: Size, quantity: Decimal) -> bool:
         """Tell whether the margin covers one more order, its fee and its loss against the mark.

@@ -328,7 +328,7 @@ class Exchange:
             return
         for account in self._accounts.values():
             holding = account.holdings.get(market.symbol)
-            if holding is not None and holding.lots and account.equity() < account.maintenance():
+            if holding is not None and holding.lots and account.below_maintenance(holding):
                 self.execution.liquidate(account, now_ns)
 
 

@@ -29,7 +29,7 @@ TIERS = (
 )
 
 
-def make_instrument(**changes: Any) -> Instrument:  # noqa: ANN401
+def make_instrument(**changes: Any) -> Instrument:
     """Return a linear BTC perpetual with tick 0.1, lot 0.001, minimum 0.001 and 10 in notional."""
     listing: dict[str, Any] = {
         "venue": "alpha",
@@ -48,7 +48,7 @@ def make_instrument(**changes: Any) -> Instrument:  # noqa: ANN401
     return Instrument(**(listing | changes))
 
 
-def make_order(**changes: Any) -> Order:  # noqa: ANN401
+def make_order(**changes: Any) -> Order:
     """Return an order to buy 0.1 BTC at 1000."""
     order: dict[str, Any] = {
         "client_id": "0x00000001000001000001010000000001",
@@ -62,7 +62,7 @@ def make_order(**changes: Any) -> Order:  # noqa: ANN401
     return Order(**(order | changes))
 
 
-def make_context(**changes: Any) -> OrderContext:  # noqa: ANN401
+def make_context(**changes: Any) -> OrderContext:
     """Return a flat, healthy account with a fresh book around 1000."""
     context: dict[str, Any] = {
         "quantity": Decimal(0),

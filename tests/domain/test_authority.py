@@ -28,13 +28,13 @@ KEY = b"the key of this test"
 OTHER_KEY = b"the key of another test"
 
 
-def approval(order: Order | None = None, **changes: Any) -> Approval:  # noqa: ANN401
+def approval(order: Order | None = None, **changes: Any) -> Approval:
     """Return an approval of epoch 1 that expires at 1000."""
     terms: dict[str, Any] = {"epoch": 1, "book_sequence": 7, "expires_ns": 1000}
     return Mint(KEY).approve(order or make_order(), **(terms | changes))
 
 
-def permit(order: Order | None = None, **changes: Any) -> FlattenPermit:  # noqa: ANN401
+def permit(order: Order | None = None, **changes: Any) -> FlattenPermit:
     """Return a permit of epoch 1 that expires at 1000."""
     terms: dict[str, Any] = {
         "epoch": 1,

@@ -25,7 +25,7 @@ HEDGE = make_instrument(
 )
 
 
-def sized(requested: str, **changes: Any) -> PairSize | LegProblem:  # noqa: ANN401
+def sized(requested: str, **changes: Any) -> PairSize | LegProblem:
     """Return a pair hedged by 30 %, with a tolerance of 0.002, at a price of 1000."""
     terms: dict[str, Any] = {
         "ratio": D("0.3"),

@@ -27,7 +27,7 @@ from tests.domain.examples import TIERS, make_instrument
         ("quantity_min", Decimal(101)),
     ],
 )
-def test_an_impossible_listing_is_refused_with_its_field(field: str, value: Any) -> None:  # noqa: ANN401
+def test_an_impossible_listing_is_refused_with_its_field(field: str, value: Any) -> None:
     """The message names the instrument and the field at fault."""
     with pytest.raises(DomainError, match=f"alpha:BTC.*{field}"):
         make_instrument(**{field: value})

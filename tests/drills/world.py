@@ -16,6 +16,7 @@ from actors.flatten.flattener import Flattener
 from actors.hedges.pair import HedgePair
 from actors.journal.audit import AuditBuffer
 from actors.journal.journal import Journal
+from actors.journal.store import RunHeader
 from actors.messages.flatten import FlattenState, FlattenStatus
 from actors.messages.market import MarkUpdated, QuoteUpdated
 from actors.messages.pairs import ExposureEnded, PairPhase, PairSignal, PairStateChanged
@@ -112,9 +113,11 @@ class World:
         risk: RiskSettings | None = None,
         journal: JournalSettings | None = None,
         strategy: bool = False,
+        before: World | None = None,
     ) -> None:
         install_context()
-        self.runtime = SimulatedRuntime(_substream, start_ns=START_NS)
+        start_ns = START_NS if before is None else before.runtime.now_ns
+        self.runtime = SimulatedRuntime(_substream, start_ns=start_ns)
         self.kernel = self.runtime.kernel
         self.pairs = tuple((pair_settings(),) if pairs is None else pairs)
         self.log: list[tuple[int, Any]] = []
@@ -122,11 +125,13 @@ class World:
         self.lots = 50_000
         self.quoting = dict.fromkeys(VENUES, True)
         self.crashes = crashes or {}
-        self.ids = ClientIdScheme(deployment=DEPLOYMENT, incarnation=1)
+        incarnation = 1 if before is None else before.ids.incarnation + 1
+        self.ids = ClientIdScheme(deployment=DEPLOYMENT, incarnation=incarnation)
         self.instruments: dict[str, Instrument] = {}
         self.venues: dict[str, SimulatedVenue] = {}
         self.lines: dict[tuple[str, str], Line] = {}
-        self.store = FailingStore()
+        self.store = FailingStore() if before is None else before.store
+        self.header = RunHeader(started_ns=start_ns)
         self.witness = Witness(self.kernel, APPROVAL_KEY, PERMIT_KEY, VENUES)
         self.kernel.observer = self.witness.observe
         settings = journal or JournalSettings()
@@ -137,7 +142,7 @@ class World:
         self._venue = venue or VenueSettings()
         self._risk = risk or RiskSettings(limits=LIMITS)
         self._journal = settings
-        self._list_venues(latency_ns)
+        self._list_venues(latency_ns, before)
         self.runtime.spawn(self._root(strategy=strategy))
         self._quote_all()
         self.stopping = False
@@ -146,14 +151,17 @@ class World:
 
     # -- the market ------------------------------------------------------------------------------
 
-    def _list_venues(self, latency_ns: int) -> None:
+    def _list_venues(self, latency_ns: int, before: World | None) -> None:
         fees = {"maker_fee": Decimal("0.0002"), "taker_fee": Decimal("0.0005")}
         latency = ConstantLatency(entry_ns=latency_ns, response_ns=latency_ns)
         for venue in VENUES:
             listed = [listing(venue, coin, **fees) for coin in PRICES]
             self.instruments.update({item.key: item for item in listed})
-            exchange = Exchange(venue, listed)
-            exchange.open_account("main", DEPOSIT)
+            if before is None:
+                exchange = Exchange(venue, listed)
+                exchange.open_account("main", DEPOSIT)
+            else:
+                exchange = before.venues[venue].exchange
             self.venues[venue] = SimulatedVenue(exchange, self.runtime, latency)
 
     def quote(self, key: str, *, spread_ticks: int = 1, lots: int | None = None) -> None:
@@ -221,7 +229,7 @@ class World:
             pairs=self.pairs,
         )
         journal = self._spec(
-            "/journal", Journal, settings=self._journal, audit=self.audit, store=self.store
+            "/journal", Journal, settings=self._journal, audit=self.audit, store=self.store, header=self.header
         )
         children: tuple[ChildSpec, ...] = (
             journal,

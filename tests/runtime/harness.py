@@ -84,12 +84,12 @@ class Harness(ABC):
 
     # -- what does not ---------------------------------------------------------------------------
 
-    def spec(self, id_: str, script: Script | None = None, **options: Any) -> ActorSpec:  # noqa: ANN401 - fields of the spec
+    def spec(self, id_: str, script: Script | None = None, **options: Any) -> ActorSpec:
         """Return the spec of a probe that runs where this harness wants it."""
         steps = script or {}
         return ActorSpec(id_, lambda: Probe(self.log, steps), runs_on=self.runs_on, **options)
 
-    def child(self, id_: str, script: Script | None = None, **options: Any) -> ChildSpec:  # noqa: ANN401 - fields of the spec
+    def child(self, id_: str, script: Script | None = None, **options: Any) -> ChildSpec:
         """Return the child spec of a probe."""
         steps = script or {}
         return ChildSpec(id_, lambda: Probe(self.log, steps), runs_on=self.runs_on, **options)
@@ -100,7 +100,7 @@ class Harness(ABC):
         self.settle()
         return address
 
-    def spawn(self, id_: str, script: Script | None = None, **options: Any) -> str:  # noqa: ANN401 - fields of the spec
+    def spawn(self, id_: str, script: Script | None = None, **options: Any) -> str:
         """Spawn a probe and let it start."""
         return self.start(self.spec(id_, script, **options))
 

@@ -274,6 +274,6 @@ class _Flag:
     def __init__(self, event: threading.Event) -> None:
         self._event = event
 
-    def set(self, _: bool) -> None:  # noqa: FBT001 - the engine's call
+    def set(self, _: bool) -> None:
         """Note that the actor is gone."""
         self._event.set()

@@ -46,13 +46,13 @@ class Root(Branch):
         self._log.append(f"lost {lost.address} {lost.scope} {lost.key}")
 
 
-def plant(harness: Harness, *children: ChildSpec, **options: Any) -> None:  # noqa: ANN401 - fields of the spec
+def plant(harness: Harness, *children: ChildSpec, **options: Any) -> None:
     """Start a root with these children and let them start."""
     spec = SupervisorSpec(children, **options)
     harness.start(ActorSpec("root", lambda: Root(harness.log, spec)))
 
 
-def branch(harness: Harness, id_: str, *children: ChildSpec, **options: Any) -> ChildSpec:  # noqa: ANN401 - fields of the spec
+def branch(harness: Harness, id_: str, *children: ChildSpec, **options: Any) -> ChildSpec:
     """Return the child spec of a supervisor; options of the child spec begin with child_."""
     own = {name[6:]: value for name, value in options.items() if name.startswith("child_")}
     rest = {name: value for name, value in options.items() if not name.startswith("child_")}

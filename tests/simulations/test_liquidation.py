@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.orders import Side
@@ -274,3 +274,23 @@ def test_the_eth_wick_of_may_2021_liquidates_on_no_mark() -> None:
         survived[liquidated_at] = exchange.execution.liquidations == 0
     # A long that the mark would liquidate at 1,700 survives the hour; one at 1,800 does not.
     assert survived == {1_700: True, 1_800: False}
+
+
+@PROPERTY
+@given(
+    st.integers(-250, 250).filter(bool),
+    st.lists(st.integers(40, 400), min_size=1, max_size=80),
+)
+def test_looking_less_often_skips_no_mark_that_matters(held: int, marks: list[int]) -> None:
+    """An account is found below maintenance at exactly the marks at which a full count says so."""
+    stage = Stage(make_instrument(), deposit=1_000)
+    stage.quote(99, 101, 1_000, 1_000)
+    account = stage.account("a")
+    stage.order("a", Side.BUY if held > 0 else Side.SELL, abs(held))
+    market = stage.exchange.markets[KEY]
+    holding = account.holding(market)
+    assume(holding.lots)
+    for mark in marks:
+        market.mark = Decimal(mark)
+        below = account.equity() < account.maintenance()
+        assert account.below_maintenance(holding) == below

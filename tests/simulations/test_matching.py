@@ -156,6 +156,15 @@ def test_a_shrinking_level_moves_an_order_up_no_further_than_what_is_left() -> N
     assert stage.fills(order) == [(99, 1)]
 
 
+def test_nothing_is_ahead_of_an_order_that_the_market_left_alone() -> None:
+    """When the market's best bid falls below our bid, the next print at our price is ours."""
+    stage = Stage()
+    order = stage.buy("a", 5, 99)
+    stage.quote(97, 101)
+    stage.trade(99, 1, Side.SELL)
+    assert stage.fills(order) == [(99, 1)]
+
+
 @pytest.mark.parametrize(
     ("bid", "ask", "bid_lots", "ask_lots"),
     [
@@ -201,6 +210,18 @@ def test_all_or_nothing_is_all_or_nothing() -> None:
     assert (stage.fills(killed), stage.ending(killed)) == ([], "cancelled: no_liquidity")
     filled = stage.buy("b", 12, 101, time_in_force=TimeInForce.FOK)
     assert stage.fills(filled) == [(100, 2), (101, 10)]
+
+
+def test_all_or_nothing_counts_neither_own_orders_nor_more_than_can_be_reduced() -> None:
+    """An order is killed if only its own account's, or an opening part, would complete it."""
+    stage = Stage()
+    stage.sell("a", 2, 100)
+    own = stage.buy("a", 12, 101, time_in_force=TimeInForce.FOK)
+    assert (stage.fills(own), stage.ending(own)) == ([], "cancelled: no_liquidity")
+    stage.buy("b", 3)
+    opening = stage.sell("b", 5, 99, time_in_force=TimeInForce.FOK, reduce_only=True)
+    assert stage.fills(opening) == []
+    assert stage.held("b") == 3
 
 
 def test_an_immediate_order_never_rests() -> None:

@@ -186,6 +186,19 @@ def test_a_closed_session_hears_nothing_more() -> None:
     assert scene.exchange.account("a").holdings[SYMBOL].lots == 1
 
 
+def test_opening_a_transport_again_ends_its_earlier_session() -> None:
+    """One transport has one session: what the venue sends arrives once."""
+    scene = Scene()
+    client = scene.client()
+    client.transport.open(client)
+    scene.settle()
+    client.transport.send(Subscribe(symbols=(SYMBOL,)))
+    scene.settle()
+    client.kinds()
+    scene.venue.publish_quote(make_quote(98, 102))
+    assert client.kinds() == ["QuoteUpdated"]
+
+
 def test_a_session_closed_by_another_ones_handler_hears_nothing_of_that_event() -> None:
     """Of two sessions the first closes the second while it receives a quote."""
     scene = Scene()
