@@ -78,7 +78,7 @@ class _Overdue(Message, kw_only=True):
     mandate: int
 
 
-class _Wake(Message, kw_only=True):
+class _WakeSession(Message, kw_only=True):
     """A gateway asked to be woken."""
 
     venue: str
@@ -195,10 +195,10 @@ class Flattener(Actor):
             session.connect()
 
     def _wake_later(self, venue: str, delay_ns: int, token: int) -> None:
-        self.context.after(delay_ns, _Wake(venue=venue, token=token))
+        self.context.after(delay_ns, _WakeSession(venue=venue, token=token))
 
-    @handles(_Wake)
-    def woken(self, message: _Wake) -> None:
+    @handles(_WakeSession)
+    def woken(self, message: _WakeSession) -> None:
         """Let a gateway do its heartbeat."""
         session = self._sessions[message.venue]
         if session.up:

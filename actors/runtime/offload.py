@@ -60,7 +60,7 @@ def run_step(  # noqa: PLR0917 - the whole of one step
     box.busy = True
 
     def job() -> None:
-        in_worker.set(True)
+        token = in_worker.set(True)
         report: Report | None = None
         escaped: BaseException | None = None
         try:
@@ -69,6 +69,8 @@ def run_step(  # noqa: PLR0917 - the whole of one step
             report = autopsy(context.actor, error, place, message)
         except BaseException as error:  # noqa: BLE001 - leaves by the scheduler, as elsewhere
             escaped = error
+        finally:
+            in_worker.reset(token)
         kernel.post(lambda: _done(kernel, box, context, report, escaped))
 
     worker.submit(job)

@@ -114,7 +114,11 @@ def _open_orders(world: World) -> list[str]:
 
 def _unapproved(world: World, *, strangers: bool) -> list[str]:
     """P1: what a venue took went over the border with an authority; no id went over twice."""
-    handed = [item.authority.order.client_id for item in world.witness.submissions]
+    handed = []
+    run: World | None = world
+    while run is not None:
+        handed += [item.authority.order.client_id for item in run.witness.submissions]
+        run = run.before
     wrong = [f"{client_id} was handed over twice" for client_id in _repeated(handed)]
     if strangers:
         return wrong

@@ -116,6 +116,7 @@ class World:
         before: World | None = None,
     ) -> None:
         install_context()
+        self.before = before
         start_ns = START_NS if before is None else before.runtime.now_ns
         self.runtime = SimulatedRuntime(_substream, start_ns=start_ns)
         self.kernel = self.runtime.kernel
@@ -229,7 +230,12 @@ class World:
             pairs=self.pairs,
         )
         journal = self._spec(
-            "/journal", Journal, settings=self._journal, audit=self.audit, store=self.store, header=self.header
+            "/journal",
+            Journal,
+            settings=self._journal,
+            audit=self.audit,
+            store=self.store,
+            header=self.header,
         )
         children: tuple[ChildSpec, ...] = (
             journal,
