@@ -24,7 +24,8 @@ class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quote_age_ms_max: older market data is stale. ack_timeout_ms: an order without an answer becomes
     UNKNOWN. clock_skew_ms_max: added to an order's expiry before "not found" counts as an answer.
     orders_per_second: the rate budget, of which reserve_fraction is kept for cancels and
-    reduce-only orders. resync_ms: how often the account is compared with the venue while LIVE.
+    reduce-only orders. resync_ms: how often the account is compared with the venue while LIVE;
+    refresh_ms: how soon after a fill it is read again, so that free margin is known.
     """
 
     quote_age_ms_max: int = 5_000
@@ -34,6 +35,7 @@ class VenueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reconnect_ms_max: int = 30_000
     clock_skew_ms_max: int = 1_000
     resync_ms: int = 30_000
+    refresh_ms: int = 500
     orders_per_second: float = 10.0
     burst: int = 20
     reserve_fraction: float = 0.25

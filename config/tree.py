@@ -295,6 +295,7 @@ def _hedge(index: int) -> Factory:
             main=listed[pair.main],
             hedge=listed[pair.hedge],
             client_ids=parts.client_ids,
+            leverage_cap=config.risk.limits.leverage_max,
         )
 
     return build

@@ -41,11 +41,12 @@ def entry_obstacle(
 
 
 def entry_quantity(
-    settings: PairSettings, signal: PairSignal, main: Leg, hedge: Leg
+    settings: PairSettings, signal: PairSignal, main: Leg, hedge: Leg, leverage_cap: Decimal
 ) -> Decimal | Obstacle:
     """Return the signed main quantity that both venues and margins take, or why there is none.
 
-    The main leg's notional is capital_usd times a leverage that rises with confidence.
+    The main leg's notional is capital_usd times a leverage that rises with confidence. Margin is
+    counted as risk counts it: at leverage_cap, or at the venue's tier where that allows less.
     """
     main_price = main.touch(buy=signal.direction > 0)
     hedge_price = hedge.touch(buy=signal.direction < 0)
@@ -74,7 +75,8 @@ def entry_quantity(
         (hedge, sized.hedge, hedge_price),
     ):
         value = abs(quantity) * price
-        needed = value / leverage_max(value, leg.instrument.tiers)
+        needed = value / min(leverage_cap, leverage_max(value, leg.instrument.tiers))
+        needed += value * leg.instrument.taker_fee
         if leg.available is not None and needed > leg.available:
             return "margin", f"{leg.instrument.key}: needs {needed:.2f} of margin"
     return sized.main

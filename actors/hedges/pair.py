@@ -77,6 +77,7 @@ class HedgePair(Actor):
         main: Instrument,
         hedge: Instrument,
         client_ids: ClientIdScheme,
+        leverage_cap: Decimal,
     ) -> None:
         """Own a pair of instruments; nothing is sent before recovery is complete."""
         super().__init__()
@@ -94,6 +95,7 @@ class HedgePair(Actor):
         self.follow = Follower(self.context, settings, self.main, self.hedge)
         self.trading = TradingState.ACTIVE
         self.last_refusal = ""
+        self._leverage_cap = leverage_cap
         self._record = 0
         self._entered_ns = 0
         self._next: PairSignal | None = None
@@ -213,7 +215,9 @@ class HedgePair(Actor):
             self._refuse("busy", f"the pair is {self.phase}: {self.reason}")
 
     def _open(self, signal: PairSignal) -> None:
-        sized = self._obstacle() or entry_quantity(self.settings, signal, self.main, self.hedge)
+        sized = self._obstacle() or entry_quantity(
+            self.settings, signal, self.main, self.hedge, self._leverage_cap
+        )
         if isinstance(sized, tuple):
             self._refuse(*sized)
             return
@@ -347,7 +351,8 @@ class HedgePair(Actor):
             self._unwind("a leg is not zero although the pair is flat")
         if self.phase not in WORKING:
             return
-        if self.trading is TradingState.HALTED and not self._asked_flatten:
+        unfinished = self.follow.meter.open or self.main.quantity != self.target
+        if unfinished and self.trading is TradingState.HALTED and not self._asked_flatten:
             # Nothing is approved any more: only permits can close what is open.
             self._ask_flatten("trading is halted")
         self._limit_exposure()

@@ -129,8 +129,8 @@ class Position(Actor):
     def filled(self, message: OrderFilled) -> None:
         """Book a fill, once.
 
-        What comes before the record is repeated after it. A new connection tells the whole
-        history: what is no newer than the record is in it, unless the venue's figure says otherwise.
+        What comes before the record is repeated after it. A new connection tells the whole history:
+        what is no newer than the record is in it, unless the venue's figure says otherwise.
         """
         fill = message.fill
         fills = self._fills

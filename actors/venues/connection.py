@@ -48,7 +48,6 @@ from actors.venues.feeds import Feeds
 from actors.venues.inlet import Inlet
 from domain.authority import Approval, FlattenPermit, Gate, TradingState
 from domain.client_ids import is_ours
-from domain.orders import Order, OrderType, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +68,9 @@ class _Sweep(Message, kw_only=True):
 
 
 class _Resync(Message, kw_only=True):
-    """Time to compare the account with the venue."""
+    """Time to compare the account with the venue; filled: because fills changed what is free."""
+
+    filled: bool = False
 
 
 class _SyncTimeout(Message, kw_only=True):
@@ -147,6 +148,7 @@ class VenueConnection(Actor):
         self._cursor_ns = 0
         self._backoff_ms = settings.reconnect_first_ms
         self._sweep: Timer | None = None
+        self._refresh: Timer | None = None
         self._booked = Booked()
         self._instruments = tuple(item.key for item in self._gateway.instruments)
         self._positions = {key: position_address(key) for key in self._instruments}
@@ -257,6 +259,10 @@ class VenueConnection(Actor):
             return
         fill = event.fill
         self._book(fill.fill_id, fill.instrument, event)
+        if self._refresh is None and self.connection is _State.LIVE:
+            self._refresh = self.context.after(
+                self._settings.refresh_ms * MS_NS, _Resync(filled=True)
+            )
         known = self._desk.ledger.knows(fill.client_id)
         if fill.liquidation or not (known or is_ours(fill.client_id, self._deployment)):
             detail = "liquidation" if fill.liquidation else f"order {fill.client_id} is not ours"
@@ -312,8 +318,10 @@ class VenueConnection(Actor):
             self._down("the venue did not answer an account query")
 
     @handles(_Resync)
-    def resync(self, _: _Resync) -> None:
+    def resync(self, message: _Resync) -> None:
         """Compare the account with the venue."""
+        if message.filled:
+            self._refresh = None
         if self.connection in (_State.LIVE, _State.DEGRADED) and not self._sync_request:
             self._ask()
 
@@ -357,24 +365,7 @@ class VenueConnection(Actor):
             if desk.ledger.find(order.client_id) is None and is_ours(
                 order.client_id, self._deployment
             ):
-                self._adopt(order)
-
-    def _adopt(self, listed: VenueOrder) -> None:
-        """Track an order of an earlier instance just to cancel it; its owner asks for its fate."""
-        order = Order(
-            client_id=listed.client_id,
-            instrument=listed.instrument,
-            side=listed.side,
-            quantity=listed.quantity,
-            owner=self._risk,
-            created_ns=self.context.now,
-            order_type=OrderType.MARKET if listed.price is None else OrderType.LIMIT,
-            price=listed.price,
-            time_in_force=TimeInForce.GTC,
-            reduce_only=listed.reduce_only,
-        )
-        self._desk.resolve(order)
-        self._desk.cancel(listed.client_id, listed.instrument, "left by an earlier instance")
+                desk.adopt(order)
 
     def _settle_sync(self) -> None:
         waiting = self._sync_request or self._desk.lookups_open

@@ -12,15 +12,27 @@ from typing import TYPE_CHECKING
 
 from actors.messages.orders import LiveOrder, OrderRefused, OrderUpdated
 from actors.venues.ledger import Ledger, Tracked
-from domain.orders import FINAL_STATES, OrderEvent, OrderState, TimeInForce
+from domain.orders import (
+    FINAL_STATES,
+    Order,
+    OrderEvent,
+    OrderState,
+    OrderType,
+    TimeInForce,
+)
 
 if TYPE_CHECKING:
-    from actors.messages.venue import OrderAcknowledged, OrderFilled, OrderFinished, OrderLookup
+    from actors.messages.venue import (
+        OrderAcknowledged,
+        OrderFilled,
+        OrderFinished,
+        OrderLookup,
+        VenueOrder,
+    )
     from actors.ports import Gateway
     from actors.runtime.context import Context
     from actors.settings import VenueSettings
     from domain.authority import Approval, FlattenPermit
-    from domain.orders import Order
 
 __all__ = ["OrderDesk"]
 
@@ -231,6 +243,23 @@ class OrderDesk:
             # One that was adopted from the venue's list has its owner only now.
             tracked.order = order
             self._tell(tracked, "as asked")
+
+    def adopt(self, listed: VenueOrder) -> None:
+        """Track an order of an earlier instance just to cancel it; its owner asks for its fate."""
+        order = Order(
+            client_id=listed.client_id,
+            instrument=listed.instrument,
+            side=listed.side,
+            quantity=listed.quantity,
+            owner=self._risk,
+            created_ns=self._context.now,
+            order_type=OrderType.MARKET if listed.price is None else OrderType.LIMIT,
+            price=listed.price,
+            time_in_force=TimeInForce.GTC,
+            reduce_only=listed.reduce_only,
+        )
+        self.resolve(order)
+        self.cancel(listed.client_id, listed.instrument, "left by an earlier instance")
 
     def live_orders(self) -> tuple[LiveOrder, ...]:
         """Return every order that may still trade."""

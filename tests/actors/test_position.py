@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from actors.messages.journal import RecordQuery, RecordReply
 from actors.messages.positions import (
     PositionChanged,
@@ -12,7 +14,7 @@ from actors.messages.positions import (
     PositionQuery,
     PositionReported,
 )
-from actors.messages.venue import FundingPaid, OrderFilled, VenuePosition
+from actors.messages.venue import FundingPaid, OrderFilled, VenuePosition, flat_position
 from actors.positions.position import Position
 from actors.runtime import Actor, ActorSpec, Message, SimulatedRuntime, handles
 from domain.money import install_context
@@ -211,7 +213,7 @@ def test_a_new_instance_goes_on_from_the_record_and_asks_for_what_came_after() -
 
 
 def test_without_a_journal_the_venue_decides() -> None:
-    """A record that does not come in time leaves the totals at zero and the size to the venue."""
+    """No record in time: totals are zero, the size is the venue's, and nothing counts before."""
     runtime = SimulatedRuntime(substream)
     heard: list[Any] = []
     for name in ("risk", "venue"):
@@ -221,6 +223,13 @@ def test_without_a_journal_the_venue_decides() -> None:
         ActorSpec("p", lambda: position(instrument=BTC, venue="/venue", listeners=("/risk",)))
     )
     runtime.settle()
+    held = flat_position(BTC.key)
+    for time_ns in (1, 2, 3):
+        report = PositionReported(
+            position=msgspec.structs.replace(held, quantity=D(3)), venue_time_ns=time_ns
+        )
+        runtime.kernel.tell("/p", report)
+        runtime.settle()
     assert not heard
     runtime.advance(1_000_000_000)
     assert [type(item) for item in heard] == [PositionQuery]

@@ -144,8 +144,8 @@ def _short(value: float) -> float:
 def interleave(runs: int, ours: Sample, peer: Sample | None) -> tuple[list[float], list[float]]:
     """Run ours and the peer's in turn after one warm run of each, and return both samples.
 
-    A sample does its own timing, so that setting up is not measured. Work of one thread is timed in
-    CPU time, so that other work on the machine counts as little as it can.
+    A sample does its own timing, so that setting up is not measured, and by the same clock on both
+    sides: CPU time where both work on one thread, wall time wherever one of them does not.
     """
     mine: list[float] = []
     theirs: list[float] = []

@@ -118,7 +118,7 @@ class World:
         install_context()
         self.before = before
         start_ns = START_NS if before is None else before.runtime.now_ns
-        self.runtime = SimulatedRuntime(_substream, start_ns=start_ns)
+        self.runtime: SimulatedRuntime = SimulatedRuntime(_substream, start_ns=start_ns)
         self.kernel = self.runtime.kernel
         self.pairs = tuple((pair_settings(),) if pairs is None else pairs)
         self.log: list[tuple[int, Any]] = []
@@ -127,11 +127,11 @@ class World:
         self.quoting = dict.fromkeys(VENUES, True)
         self.crashes = crashes or {}
         incarnation = 1 if before is None else before.ids.incarnation + 1
-        self.ids = ClientIdScheme(deployment=DEPLOYMENT, incarnation=incarnation)
+        self.ids: ClientIdScheme = ClientIdScheme(deployment=DEPLOYMENT, incarnation=incarnation)
         self.instruments: dict[str, Instrument] = {}
         self.venues: dict[str, SimulatedVenue] = {}
         self.lines: dict[tuple[str, str], Line] = {}
-        self.store = FailingStore() if before is None else before.store
+        self.store: FailingStore = FailingStore() if before is None else before.store
         self.header = RunHeader(started_ns=start_ns)
         self.witness = Witness(self.kernel, APPROVAL_KEY, PERMIT_KEY, VENUES)
         self.kernel.observer = self.witness.observe
@@ -327,6 +327,7 @@ class World:
             main=self.instruments[pair.main],
             hedge=self.instruments[pair.hedge],
             client_ids=self.ids,
+            leverage_cap=self._risk.limits.leverage_max,
         )
 
     # -- acting ----------------------------------------------------------------------------------
