@@ -138,7 +138,7 @@ def _text(figures: dict[str, Any]) -> str:
             "pnl",
             f"{figures['pnl']['total']} (fees {figures['fees']}, funding {figures['funding']})",
         ),
-        ("drawdown", f"at most {float(figures['max_drawdown']):.2%}"),
+        ("drawdown", f"at most {-float(figures['max_drawdown']):.2%}"),
         ("exposed", "{count} times, p50 {p50} ms, p99 {p99} ms, max {max} ms".format(**exposed)),
         ("refusals", refusals),
         ("liquidations", str(figures["liquidations"])),

@@ -40,7 +40,7 @@ def result_object(
         },
         "equity_start": str(report.equity_start),
         "equity_end": str(report.equity),
-        "max_drawdown": str(report.max_drawdown),
+        "max_drawdown": str(-report.max_drawdown),
         "exposed_ms": _spans(report.exposed),
         "unreachable_ms": _spans(report.unreachable),
         "max_exposed_notional": str(report.max_notional),
