@@ -105,8 +105,8 @@ def test_a_partial_hedge_fill_with_the_rest_rejected_unwinds_both_legs_within_th
     verdict(world, exposed_ms_max=BOUND_MS + 300)
 
 
-def test_a_hedge_below_the_minimum_size_gives_the_main_leg_up_at_once() -> None:
-    """A main leg that ended at a size the hedge venue refuses is unwound without waiting."""
+def test_a_hedge_below_the_minimum_size_gives_the_main_leg_up() -> None:
+    """A main leg that ended at a size the hedge venue refuses is unwound, not left naked."""
     world = World(pairs=[pair_settings(entry_ms_max=1_000)])
     world.venues[ALPHA].partial_fill_next(Decimal("0.01"))
     line = world.lines[ALPHA, "main"]

@@ -57,7 +57,7 @@ def test_a_pair_on_stale_quotes_cannot_close_itself_but_a_permit_closes_it() -> 
     verdict(world, exposed_ms_max=100)
 
 
-def test_quotes_that_stop_on_one_venue_between_the_legs_end_the_pair_by_permit() -> None:
+def test_quotes_that_stop_on_one_venue_between_the_legs_end_the_pair_in_time() -> None:
     """A pair whose hedge venue goes silent after the main fill ends flat or hedged."""
     world = World()
     world.quoting[BETA] = False
