@@ -114,6 +114,12 @@ class Gateway(Protocol):
     def received(self, frame: Frame, now_ns: int) -> None:
         """Turn one frame into events; what cannot be used becomes a GatewayProblem."""
 
+    def quote(self, frame: Frame) -> QuoteUpdated | None:
+        """Take in a frame that is a sound quote in sequence and return it, ready to be published.
+
+        None leaves everything as it was: the frame then goes through ``received``.
+        """
+
     def woken(self, token: int, now_ns: int) -> None:
         """A delay asked for with GatewaySink.wake is over."""
 

@@ -220,15 +220,13 @@ class SimulatedGateway:
 
     # -- frames in -------------------------------------------------------------------------------
 
-    def received(self, frame: Frame, now_ns: int) -> None:  # noqa: ARG002 - frames carry their time
-        """Turn one frame into events; the path of a sound quote in sequence is the short one."""
-        if type(frame) is QuoteUpdated:
-            sequence = frame.sequence
-            try:
-                feed = self._feeds[frame.instrument]
-            except KeyError:
-                self._odd_quote(frame, None)
-                return
+    def quote(self, frame: Frame) -> QuoteUpdated | None:
+        """Return a sound quote in sequence, counted in, or None for anything else."""
+        if type(frame) is not QuoteUpdated:
+            return None
+        sequence = frame.sequence
+        try:
+            feed = self._feeds[frame.instrument]
             if (
                 sequence == feed.next_sequence
                 and 0 < frame.bid_ticks < frame.ask_ticks < LIMIT
@@ -236,9 +234,20 @@ class SimulatedGateway:
                 and 0 <= frame.ask_lots < LIMIT
             ):
                 feed.next_sequence = sequence + 1
-                self._market(frame)
+                return frame
+        except (KeyError, TypeError):
+            # Not ours, or no numbers: received says so.
+            return None
+        return None
+
+    def received(self, frame: Frame, now_ns: int) -> None:  # noqa: ARG002 - frames carry their time
+        """Turn one frame into events; what cannot be used becomes a problem, never a trade."""
+        if type(frame) is QuoteUpdated:
+            quote = self.quote(frame)
+            if quote is not None:
+                self._market(quote)
             else:
-                self._odd_quote(frame, feed)
+                self._odd_quote(frame, self._feeds.get(frame.instrument))
             return
         kind = type(frame)
         if isinstance(frame, (TradePrinted, BarClosed, MarkUpdated, FundingSettled)):

@@ -45,7 +45,7 @@ from actors.venues.booked import Booked
 from actors.venues.budget import RateBudget
 from actors.venues.desk import MS_NS, OrderDesk
 from actors.venues.feeds import Feeds
-from actors.venues.inlet import Inlet
+from actors.venues.inlet import Inlet, QuoteInlet
 from domain.authority import Approval, FlattenPermit, Gate, TradingState
 from domain.client_ids import is_ours
 
@@ -195,7 +195,14 @@ class VenueConnection(Actor):
     def _connect(self) -> None:
         if self._inlet is not None:
             self._inlet.open = False
-        self._inlet = Inlet(self.context, self._up, self._frame, self._down)
+        self._inlet = QuoteInlet(
+            self.context,
+            self._up,
+            self._frame,
+            self._down,
+            quote=self._gateway.quote,
+            feeds=self._feeds,
+        )
         self._move(_State.CONNECTING, "opening the session")
         self._transport.open(self._inlet)
 

@@ -15,21 +15,21 @@ __all__ = ["Feeds"]
 
 
 class Feeds:
-    """The topics of a venue's instruments."""
+    """The topics of a venue's instruments; quotes has the quote topic of each, by key."""
 
-    __slots__ = ("_context", "_publish", "_quotes", "_topics")
+    __slots__ = ("_context", "_publish", "_topics", "quotes")
 
     def __init__(self, context: Context) -> None:
         """Publish through a context; topics come with ``open`` or with their first message."""
         self._context = context
         self._publish = context.publish
-        self._quotes: dict[str, Topic] = {}
-        self._topics: dict[type, dict[str, Topic]] = {QuoteUpdated: self._quotes}
+        self.quotes: dict[str, Topic] = {}
+        self._topics: dict[type, dict[str, Topic]] = {QuoteUpdated: self.quotes}
 
     def open(self, instruments: tuple[str, ...]) -> None:
         """Make the quote topic of every instrument, so that its age is watched."""
         for key in instruments:
-            self._quotes[key] = self._context.topic(topic_key(QuoteUpdated, key))
+            self.quotes[key] = self._context.topic(topic_key(QuoteUpdated, key))
 
     def publish(self, event: MarketEvent) -> None:
         """Publish market data; the last thing done with a frame."""
@@ -47,7 +47,7 @@ class Feeds:
 
     def stale(self, monotonic_ns: int, age_ns_max: int) -> str | None:
         """Return the first instrument whose quotes stopped, or None; never quoted is not stale."""
-        for key, topic in self._quotes.items():
+        for key, topic in self.quotes.items():
             if topic.seen_ns >= 0 and monotonic_ns - topic.seen_ns > age_ns_max:
                 return key
         return None

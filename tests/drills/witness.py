@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from actors.messages.market import QuoteUpdated
 from actors.messages.risk import EpochRaised
 from actors.ports import Frame, Gateway
 from actors.runtime import Kernel
@@ -97,6 +98,9 @@ class _Watched:
 
     def received(self, frame: Frame, now_ns: int) -> None:
         self._inner.received(frame, now_ns)
+
+    def quote(self, frame: Frame) -> QuoteUpdated | None:
+        return self._inner.quote(frame)
 
     def woken(self, token: int, now_ns: int) -> None:
         self._inner.woken(token, now_ns)
