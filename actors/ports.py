@@ -114,8 +114,8 @@ class Gateway(Protocol):
     def received(self, frame: Frame, now_ns: int) -> None:
         """Turn one frame into events; what cannot be used becomes a GatewayProblem."""
 
-    def quote(self, frame: Frame) -> QuoteUpdated | None:
-        """Take in a frame that is a sound quote in sequence and return it, ready to be published.
+    def sound(self, frame: Frame) -> MarketEvent | None:
+        """Take in a frame of sound market data in sequence and return it, ready to be published.
 
         None leaves everything as it was: the frame then goes through ``received``.
         """

@@ -16,7 +16,7 @@ from actors.messages.market import (
     TradePrinted,
 )
 from actors.messages.venue import GatewayProblem, OrderFinished, ProblemKind
-from actors.ports import Capability, Frame, GatewaySink
+from actors.ports import Capability, Frame, GatewaySink, MarketEvent
 from domain.authority import Approval, FlattenPermit
 from domain.errors import DomainError
 from domain.instruments import Instrument
@@ -220,10 +220,10 @@ class SimulatedGateway:
 
     # -- frames in -------------------------------------------------------------------------------
 
-    def quote(self, frame: Frame) -> QuoteUpdated | None:
-        """Return a sound quote in sequence, counted in, or None for anything else."""
+    def sound(self, frame: Frame) -> MarketEvent | None:
+        """Return sound market data, a quote in sequence counted in, or None for anything else."""
         if type(frame) is not QuoteUpdated:
-            return None
+            return self._sane(frame)
         sequence = frame.sequence
         try:
             feed = self._feeds[frame.instrument]
@@ -240,10 +240,20 @@ class SimulatedGateway:
             return None
         return None
 
+    def _sane(self, frame: Frame) -> MarketEvent | None:
+        if isinstance(frame, (TradePrinted, BarClosed, MarkUpdated, FundingSettled)):
+            try:
+                if frame.instrument in self._feeds and SANE[type(frame)](frame):
+                    return frame
+            except (AttributeError, TypeError):
+                # No numbers: received says so.
+                return None
+        return None
+
     def received(self, frame: Frame, now_ns: int) -> None:  # noqa: ARG002 - frames carry their time
         """Turn one frame into events; what cannot be used becomes a problem, never a trade."""
         if type(frame) is QuoteUpdated:
-            quote = self.quote(frame)
+            quote = self.sound(frame)
             if quote is not None:
                 self._market(quote)
             else:
@@ -251,8 +261,9 @@ class SimulatedGateway:
             return
         kind = type(frame)
         if isinstance(frame, (TradePrinted, BarClosed, MarkUpdated, FundingSettled)):
-            if frame.instrument in self._feeds and SANE[kind](frame):
-                self._market(frame)
+            data = self._sane(frame)
+            if data is not None:
+                self._market(data)
             else:
                 self._problem(ProblemKind.BAD_QUOTE, f"{frame!r}", frame.instrument)
         elif kind in TRANSLATORS:

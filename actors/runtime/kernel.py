@@ -57,6 +57,7 @@ class Kernel:
         "dead",
         "dead_count",
         "drive",
+        "early",
         "ingress",
         "lifecycle",
         "live",
@@ -93,6 +94,7 @@ class Kernel:
         self.agenda = Agenda()
         self.dead: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_MAX)
         self.dead_count = 0
+        self.early: dict[str, int] = {}
         self.ingress: deque[Callable[[], object]] = deque()
         self.outside: dict[int, Any] = {}
         self.substream = substream
@@ -267,6 +269,10 @@ class Kernel:
     def bury(self, address: str, sequence: int, sender: str, message: Any, reason: str) -> None:
         """Keep an undeliverable message where an operator finds it, with the reason."""
         self.dead_count += 1
+        box = self.boxes.get(address)
+        if (box is None or not box.incarnation) and len(self.early) < DEAD_LETTERS_MAX:
+            # Counted back when the address starts: it was told before its time, not lost for good.
+            self.early[address] = self.early.get(address, 0) + 1
         self.dead.append((address, sequence, sender, message, reason))
         waiting = self.outside.pop(sequence, None)
         if waiting is not None:

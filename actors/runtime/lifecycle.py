@@ -118,6 +118,7 @@ class Lifecycle:
         box.spec, box.parent = spec, parent
         box.limit, box.policy = spec.mailbox_max, spec.overflow
         box.incarnation += 1
+        kernel.dead_count -= kernel.early.pop(path, 0)
         box.life = Life.STARTING
         threaded = spec.runs_on is RunsOn.THREAD and kernel.workers is not None
         box.worker = kernel.workers.worker(path) if threaded and kernel.workers else None

@@ -40,12 +40,21 @@ from actors.messages.venue import (
     flat_position,
 )
 from actors.ports import Frame, Gateway, GatewaySink, MarketEvent, Transport
-from actors.runtime import Actor, Message, Timer, handles
+from actors.runtime import Actor, Timer, handles
+from actors.venues.alarms import (
+    CheckFeeds,
+    ConnectTimeout,
+    Reconnect,
+    Resync,
+    Sweep,
+    SyncTimeout,
+    Wake,
+)
 from actors.venues.booked import Booked
 from actors.venues.budget import RateBudget
 from actors.venues.desk import MS_NS, OrderDesk
 from actors.venues.feeds import Feeds
-from actors.venues.inlet import Inlet, QuoteInlet
+from actors.venues.inlet import Inlet, MarketInlet
 from domain.authority import Approval, FlattenPermit, Gate, TradingState
 from domain.client_ids import is_ours
 
@@ -61,36 +70,6 @@ __all__ = ["VenueConnection"]
 _State = ConnectionState
 _LIVE = ConnectionState.LIVE  # looked up by its class it would cost as much as a call
 SWEEPS_PER_TIMEOUT = 4
-
-
-class _Sweep(Message, kw_only=True):
-    """Time to look for orders without an answer."""
-
-
-class _Resync(Message, kw_only=True):
-    """Time to compare the account with the venue; filled: because fills changed what is free."""
-
-    filled: bool = False
-
-
-class _SyncTimeout(Message, kw_only=True):
-    """The account did not come in time."""
-
-    request: int
-
-
-class _Reconnect(Message, kw_only=True):
-    """The wait before the next attempt is over."""
-
-
-class _CheckFeeds(Message, kw_only=True):
-    """Time to look for stale market data."""
-
-
-class _Wake(Message, kw_only=True):
-    """The gateway asked to be woken."""
-
-    token: int
 
 
 class VenueConnection(Actor):
@@ -143,6 +122,7 @@ class VenueConnection(Actor):
         self._trading = TradingState.ACTIVE
         self._inlet: Inlet | None = None
         self._request = 0
+        self._attempt = 0
         self._sync_request = 0
         self._asked_ns = 0
         self._cursor_ns = 0
@@ -172,8 +152,8 @@ class VenueConnection(Actor):
     def on_start(self) -> None:
         """Connect."""
         if self._settings.quote_age_ms_max:
-            self.context.every(self._settings.quote_age_ms_max * MS_NS, _CheckFeeds())
-        self.context.every(self._settings.resync_ms * MS_NS, _Resync())
+            self.context.every(self._settings.quote_age_ms_max * MS_NS, CheckFeeds())
+        self.context.every(self._settings.resync_ms * MS_NS, Resync())
         self._connect()
 
     def on_stop(self) -> None:
@@ -195,16 +175,26 @@ class VenueConnection(Actor):
     def _connect(self) -> None:
         if self._inlet is not None:
             self._inlet.open = False
-        self._inlet = QuoteInlet(
+        self._inlet = MarketInlet(
             self.context,
             self._up,
             self._frame,
             self._down,
-            quote=self._gateway.quote,
+            sound=self._gateway.sound,
             feeds=self._feeds,
         )
         self._move(_State.CONNECTING, "opening the session")
+        self._attempt += 1
+        timeout_ns = self._settings.sync_timeout_ms * MS_NS
+        self.context.after(timeout_ns, ConnectTimeout(attempt=self._attempt))
         self._transport.open(self._inlet)
+
+    @handles(ConnectTimeout)
+    def connect_timed_out(self, message: ConnectTimeout) -> None:
+        """Give up a transport that says neither yes nor no."""
+        if message.attempt == self._attempt and self.connection is _State.CONNECTING:
+            self._transport.close()
+            self._down("the session did not open in time")
 
     def _up(self, _: None) -> None:
         self._gateway.connected(self.context.now)
@@ -214,11 +204,11 @@ class VenueConnection(Actor):
         self._gateway.disconnected(self.context.now)
         self._desk.lose_in_flight("the session ended")
         self._move(_State.DISCONNECTED, reason)
-        self.context.after(self._backoff_ms * MS_NS, _Reconnect())
+        self.context.after(self._backoff_ms * MS_NS, Reconnect())
         self._backoff_ms = min(2 * self._backoff_ms, self._settings.reconnect_ms_max)
 
-    @handles(_Reconnect)
-    def reconnect(self, _: _Reconnect) -> None:
+    @handles(Reconnect)
+    def reconnect(self, _: Reconnect) -> None:
         """Try again."""
         if self.connection is _State.DISCONNECTED:
             self._connect()
@@ -226,8 +216,8 @@ class VenueConnection(Actor):
     def _frame(self, frame: Frame) -> None:
         self._gateway.received(frame, self.context.now)
 
-    @handles(_Wake)
-    def woken(self, message: _Wake) -> None:
+    @handles(Wake)
+    def woken(self, message: Wake) -> None:
         """Let the gateway do its heartbeat."""
         self._gateway.woken(message.token, self.context.now)
 
@@ -235,7 +225,7 @@ class VenueConnection(Actor):
 
     def wake(self, delay_ns: int, token: int) -> None:
         """Wake the gateway later."""
-        self.context.after(delay_ns, _Wake(token=token))
+        self.context.after(delay_ns, Wake(token=token))
 
     def emit(self, event: GatewayEvent) -> None:
         """Take what the venue says of the account or the session."""
@@ -268,7 +258,7 @@ class VenueConnection(Actor):
         self._book(fill.fill_id, fill.instrument, event)
         if self._refresh is None and self.connection is _State.LIVE:
             self._refresh = self.context.after(
-                self._settings.refresh_ms * MS_NS, _Resync(filled=True)
+                self._settings.refresh_ms * MS_NS, Resync(filled=True)
             )
         known = self._desk.ledger.knows(fill.client_id)
         if fill.liquidation or not (known or is_ours(fill.client_id, self._deployment)):
@@ -311,11 +301,11 @@ class VenueConnection(Actor):
         self._asked_ns = self.context.monotonic
         self._gateway.query_account(self._request, self._cursor_ns, self.context.now)
         self.context.after(
-            self._settings.sync_timeout_ms * MS_NS, _SyncTimeout(request=self._request)
+            self._settings.sync_timeout_ms * MS_NS, SyncTimeout(request=self._request)
         )
 
-    @handles(_SyncTimeout)
-    def sync_timed_out(self, message: _SyncTimeout) -> None:
+    @handles(SyncTimeout)
+    def sync_timed_out(self, message: SyncTimeout) -> None:
         """Give the session up when the venue does not answer."""
         if message.request == self._sync_request and self.connection not in (
             _State.DISCONNECTED,
@@ -324,8 +314,8 @@ class VenueConnection(Actor):
             self._transport.close()
             self._down("the venue did not answer an account query")
 
-    @handles(_Resync)
-    def resync(self, message: _Resync) -> None:
+    @handles(Resync)
+    def resync(self, message: Resync) -> None:
         """Compare the account with the venue."""
         if message.filled:
             self._refresh = None
@@ -380,8 +370,8 @@ class VenueConnection(Actor):
             self._backoff_ms = self._settings.reconnect_first_ms
             self._move(_State.LIVE, "orders, positions and balances agree")
 
-    @handles(_CheckFeeds)
-    def check_feeds(self, _: _CheckFeeds) -> None:
+    @handles(CheckFeeds)
+    def check_feeds(self, _: CheckFeeds) -> None:
         """Degrade while market data is stale, recover when it is fresh."""
         age_ns = self._settings.quote_age_ms_max * MS_NS
         stale = self._feeds.stale(self.context.monotonic, age_ns)
@@ -487,10 +477,10 @@ class VenueConnection(Actor):
     def _arm_sweep(self) -> None:
         if self._sweep is None and self._desk.ledger.live:
             period_ns = self._settings.ack_timeout_ms * MS_NS // SWEEPS_PER_TIMEOUT
-            self._sweep = self.context.after(period_ns, _Sweep())
+            self._sweep = self.context.after(period_ns, Sweep())
 
-    @handles(_Sweep)
-    def sweep(self, _: _Sweep) -> None:
+    @handles(Sweep)
+    def sweep(self, _: Sweep) -> None:
         """Look for orders without an answer."""
         self._sweep = None
         if self.connection in (_State.LIVE, _State.DEGRADED):

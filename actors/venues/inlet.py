@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.messages.market import QuoteUpdated
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.messages.market import QuoteUpdated
-    from actors.ports import Frame
+    from actors.ports import Frame, MarketEvent
     from actors.runtime.context import Context
     from actors.venues.feeds import Feeds
 
-__all__ = ["Inlet", "QuoteInlet"]
+__all__ = ["Inlet", "MarketInlet"]
 
 
 class Inlet:
@@ -50,14 +51,14 @@ class Inlet:
             self._context.enter(self._disconnected, reason)
 
 
-class QuoteInlet(Inlet):
-    """An inlet that publishes a sound quote at once, without entering the actor.
+class MarketInlet(Inlet):
+    """An inlet that publishes sound market data at once, without entering the actor.
 
-    A quote takes one hop: the actor sees how fresh its feeds are in their topics. Whatever is not a
-    quote in sequence is delivered to the actor as ever.
+    A quote takes one hop: the actor sees how fresh its feeds are in their topics. Whatever is not
+    market data as it should be is delivered to the actor as ever.
     """
 
-    __slots__ = ("_box", "_publish", "_quote", "_topics")
+    __slots__ = ("_box", "_other", "_publish", "_quotes", "_sound")
 
     def __init__(
         self,
@@ -66,21 +67,24 @@ class QuoteInlet(Inlet):
         received: Callable[[Frame], None],
         disconnected: Callable[[str], None],
         *,
-        quote: Callable[[Frame], QuoteUpdated | None],
+        sound: Callable[[Frame], MarketEvent | None],
         feeds: Feeds,
     ) -> None:
-        """Ask ``quote`` of each frame whether it may be published as it is."""
+        """Ask ``sound`` of each frame whether it may be published as it is."""
         super().__init__(context, up, received, disconnected)
         self._box = context.inbox()
-        self._quote = quote
+        self._sound = sound
         self._publish = context.publish
-        self._topics = feeds.quotes
+        self._other = feeds.publish
+        self._quotes = feeds.quotes
 
     def received(self, frame: Frame) -> None:
-        """Publish a sound quote, deliver other frames; nothing for an instance that was killed."""
+        """Publish sound market data, deliver other frames; nothing for a killed instance."""
         if self.open and self._box.context is self._context:
-            quote = self._quote(frame)
-            if quote is None:
+            event = self._sound(frame)
+            if event is None:
                 self._context.enter(self._received, frame)
+            elif type(event) is QuoteUpdated:
+                self._publish(self._quotes[event.instrument], event)
             else:
-                self._publish(self._topics[quote.instrument], quote)
+                self._other(event)

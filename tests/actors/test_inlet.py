@@ -1,4 +1,4 @@
-"""QuoteInlet: a sound quote takes one hop, everything else is a step of its owner."""
+"""MarketInlet: sound market data takes one hop, everything else is a step of its owner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from actors.messages.market import QuoteUpdated, topic_key
 from actors.runtime import Actor, ActorSpec, SimulatedRuntime, handles
 from actors.venues.feeds import Feeds
-from actors.venues.inlet import QuoteInlet
+from actors.venues.inlet import MarketInlet
 
 KEY = "alpha:BTCUSDT"
 
@@ -38,12 +38,12 @@ class Owner(Actor):
         self.entered: list[Any] = []
         feeds = Feeds(self.context)
         feeds.open((KEY,))
-        self.inlet = QuoteInlet(
+        self.inlet = MarketInlet(
             self.context,
             self.entered.append,
             self.entered.append,
             self.entered.append,
-            quote=self.sound,
+            sound=self.sound,
             feeds=feeds,
         )
 
@@ -74,9 +74,14 @@ class Reader(Actor):
         self.seen.append(message.sequence)
 
 
+def substream(name: str) -> random.Random:
+    """Return the random stream of a name."""
+    return random.Random(name)
+
+
 def started() -> SimulatedRuntime:
     """Return a runtime with an owner and a reader."""
-    runtime = SimulatedRuntime(random.Random)
+    runtime = SimulatedRuntime(substream)
     runtime.spawn(ActorSpec("owner", Owner))
     runtime.spawn(ActorSpec("reader", Reader))
     runtime.settle()

@@ -25,7 +25,8 @@ BARS_PER_SECOND_MIN = 400_000
 QUANTITY = Decimal("0.010")
 TICK = Decimal("0.1")
 REACH = 10
-HEARTBEAT_S = 60
+HEARTBEAT_S = 300
+RESYNC_S = 600
 
 
 class Cross(Actor):
@@ -127,16 +128,14 @@ def cross_of(world: World) -> Cross:
 
 
 def bars_500k(scale: Scale) -> list[Line]:
-    """Measure bars per second; heartbeats and account comparisons are a minute apart."""
+    """Measure bars per second; heartbeats and account comparisons as in config/hedged.toml."""
     count = scale.of(BARS)
     orders = 0
 
     def sample() -> float:
         nonlocal orders
         quotes, bars, until_ns = _chunks(count)
-        world = World(
-            Options(owners={"cross": Cross}, heartbeat_s=HEARTBEAT_S, resync_s=HEARTBEAT_S)
-        )
+        world = World(Options(owners={"cross": Cross}, heartbeat_s=HEARTBEAT_S, resync_s=RESYNC_S))
         start = thread_time()
         world.run([quotes, bars], until_ns)
         taken = thread_time() - start

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from actors.messages.market import QuoteUpdated
 from actors.messages.risk import EpochRaised
-from actors.ports import Frame, Gateway
+from actors.ports import Frame, Gateway, MarketEvent
 from actors.runtime import Kernel
 from domain.authority import Approval, FlattenPermit, Gate, TradingState
 
@@ -99,8 +98,8 @@ class _Watched:
     def received(self, frame: Frame, now_ns: int) -> None:
         self._inner.received(frame, now_ns)
 
-    def quote(self, frame: Frame) -> QuoteUpdated | None:
-        return self._inner.quote(frame)
+    def sound(self, frame: Frame) -> MarketEvent | None:
+        return self._inner.sound(frame)
 
     def woken(self, token: int, now_ns: int) -> None:
         self._inner.woken(token, now_ns)

@@ -187,3 +187,14 @@ def test_journalled_data_is_bounded_and_recorded(harness: Harness) -> None:
     assert harness.take() == ["b:1"]
     assert [row[5] for row in records] == [Fact(text="1"), Fact(text="2")]
     assert [row[3] for row in harness.dead] == [Fact(text="2")]
+
+
+def test_mail_for_an_address_that_starts_later_is_not_counted_as_lost(harness: Harness) -> None:
+    """It stays among the dead letters with its reason, but the count is of what found nobody."""
+    harness.tell("/later", Note(text="early"))
+    harness.tell("/never", Note(text="lost"))
+    assert harness.kernel.dead_count == 2
+    harness.spawn("later")
+    harness.take()
+    assert harness.kernel.dead_count == 1
+    assert [letter[0] for letter in harness.dead] == ["/later", "/never"]

@@ -391,14 +391,14 @@ def test_a_quote_is_counted_in_once_whichever_way_it_comes() -> None:
     """What quote() returned is out of sequence for received(); what it refused is untouched."""
     sink = Recorder()
     gateway = SimulatedGateway((make_instrument(),), sink=sink)
-    assert gateway.quote(numbered(5)) is None, "before its subscription"
+    assert gateway.sound(numbered(5)) is None, "before its subscription"
     gateway.received(Subscribed(symbol=SYMBOL), 1)
     gateway.received(numbered(5), 1)
-    assert gateway.quote(numbered(6)) == numbered(6)
-    assert gateway.quote(numbered(6)) is None, "seen before"
-    assert gateway.quote(numbered(7, bid=101, ask=99)) is None, "crossed"
-    assert gateway.quote(numbered("7")) is None, "no number"
-    assert gateway.quote(b"bytes") is None
+    assert gateway.sound(numbered(6)) == numbered(6)
+    assert gateway.sound(numbered(6)) is None, "seen before"
+    assert gateway.sound(numbered(7, bid=101, ask=99)) is None, "crossed"
+    assert gateway.sound(numbered("7")) is None, "no number"
+    assert gateway.sound(b"bytes") is None
     gateway.received(numbered(7), 1)
     assert sink.published == [numbered(5), numbered(7)]
     assert sink.problems() == []
