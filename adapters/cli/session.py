@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actors.runtime.loop import LoopRuntime
+from actors.runtime.thread import SlowHandlerWatch
 from adapters.logs import logger
 from adapters.status.display import Display, LinesDisplay, LiveDisplay
 from adapters.status.snapshot import Snapshot
@@ -25,6 +26,7 @@ from simulations.paper import paper_clock
 __all__ = ["Session"]
 
 POLL_S = 0.05
+SLOW_MS = 100.0
 ABANDON_AT = 3
 
 
@@ -71,12 +73,14 @@ class Session:
             loop.add_signal_handler(number, self._signalled, number)
         system.start()
         runtime.prepare()
+        slow = SlowHandlerWatch(runtime.kernel, SLOW_MS, _report_slow)
         logger.info("{} started, journal {}", config.deployment.name, self.journal)
         show: Display = LiveDisplay() if live else LinesDisplay(self.tail, write)
         try:
             with show:
                 await self._watch(runtime, watch, show)
         finally:
+            slow.close()
             runtime.close()
             runtime.pool.join(5.0)
         logger.info("{} stopped", config.deployment.name)
@@ -119,6 +123,10 @@ class Session:
                 "Still closing: orders are cancelled, then positions closed and confirmed by the "
                 "venues. Once more abandons that, and may leave positions open."
             )
+
+
+def _report_slow(address: str, took_ms: float, stack: str) -> None:
+    logger.warning("{} has been in one handler for {:.0f} ms\n{}", address, took_ms, stack)
 
 
 def _request_stop(runtime: LoopRuntime) -> None:
