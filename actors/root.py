@@ -116,7 +116,7 @@ class RootSupervisor(Supervisor):
         self._scopes = scopes
         self._settings = settings
         self._mandate = 0
-        self._phases: dict[str, PairPhase] = {}
+        self._pairs: dict[str, PairStateChanged] = {}
         self._stop_mandate = 0
         self._stop_error: Exception | None = None
 
@@ -163,6 +163,8 @@ class RootSupervisor(Supervisor):
             key=key,
             instruments=instruments,
             reason=reason,
+            pairs=tuple((main, hedge) for name, main, hedge in self._scopes.pairs if name in pairs),
+            held=self._held(pairs),
         )
         self.flattening[self._mandate] = begin
         self.context.tell(RISK, ScopeClosing(instruments=instruments, reason=reason))
@@ -170,6 +172,15 @@ class RootSupervisor(Supervisor):
             self.context.tell(pair_address(pair), LeaseTaken(scope=scope, key=key))
         self.context.tell(FLATTEN, begin)
         return self._mandate
+
+    def _held(self, pairs: tuple[str, ...]) -> tuple[tuple[str, Decimal], ...]:
+        """Return what the owners of these pairs last said of their legs."""
+        held: list[tuple[str, Decimal]] = []
+        for name, main, hedge in self._scopes.pairs:
+            last = self._pairs.get(name)
+            if name in pairs and last is not None:
+                held += [(main, last.main), (hedge, last.hedge)]
+        return tuple(held)
 
     @handles(FlattenerStarted)
     def flattener_started(self, _: FlattenerStarted) -> None:
@@ -243,7 +254,7 @@ class RootSupervisor(Supervisor):
     @handles(PairStateChanged)
     def pair_changed(self, message: PairStateChanged) -> None:
         """Follow the pairs: a new instance learns what holds for it, an exit that it is over."""
-        self._phases[message.pair] = message.phase
+        self._pairs[message.pair] = message
         if message.phase is PairPhase.RECOVERING:
             self.context.tell(pair_address(message.pair), self.trading)
             self._lease_again(message.pair)
@@ -259,7 +270,7 @@ class RootSupervisor(Supervisor):
                 return
 
     def _all_flat(self) -> bool:
-        return all(phase is PairPhase.FLAT for phase in self._phases.values())
+        return all(last.phase is PairPhase.FLAT for last in self._pairs.values())
 
     # -- stopping in phases --------------------------------------------------------------------
 

@@ -19,8 +19,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from actors.addresses import ROOT
+from actors.flatten.alarms import Overdue, Step, WakeSession
+from actors.flatten.closing import closing_order
 from actors.flatten.session import Session
-from actors.flatten.task import ZERO_SNAPSHOTS, Task
+from actors.flatten.task import ZERO_SNAPSHOTS, Mandate, Task
 from actors.messages.flatten import (
     BeginFlatten,
     FlattenerStarted,
@@ -41,12 +43,11 @@ from actors.messages.venue import (
     ProblemKind,
     VenueStateChanged,
 )
-from actors.runtime import Actor, Message, handles
+from actors.runtime import Actor, handles
 from domain.authority import Gate
 from domain.client_ids import ClientIdScheme, owner_number
 from domain.instruments import split_key
-from domain.money import from_ticks, marketable_price
-from domain.orders import Fill, Order, OrderState, OrderType, Side, TimeInForce
+from domain.orders import Fill, Order, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,38 +63,6 @@ __all__ = ["Flattener"]
 MS_NS = 1_000_000
 ZERO = Decimal(0)
 BACKOFF_STEPS_MAX = 10
-
-
-class _Step(Message, kw_only=True):
-    """A wait within a task is over."""
-
-    mandate: int
-    venue: str
-    token: int
-
-
-class _Overdue(Message, kw_only=True):
-    """A mandate has taken so long that it counts as unconfirmed."""
-
-    mandate: int
-
-
-class _WakeSession(Message, kw_only=True):
-    """A gateway asked to be woken."""
-
-    venue: str
-    token: int
-
-
-class _Mandate:
-    """What the root asked for, and the tasks it became."""
-
-    def __init__(self, message: BeginFlatten, tasks: dict[str, Task], begun_ns: int) -> None:
-        self.message = message
-        self.tasks = tasks
-        self.begun_ns = begun_ns
-        self.state = FlattenState.CANCELLING
-        self.reported = ""
 
 
 class Flattener(Actor):
@@ -122,7 +91,7 @@ class Flattener(Actor):
         # Ids of an instance that replaces a failed one must differ from that one's.
         owner = owner_number(f"{self.context.path}#{self.context.incarnation}")
         self._issuer = client_ids.issuer(owner, 0)
-        self._mandates: dict[int, _Mandate] = {}
+        self._mandates: dict[int, Mandate] = {}
         self._sessions = {
             venue: Session(
                 venue=venue,
@@ -181,8 +150,10 @@ class Flattener(Actor):
         for mandate in self._active(venue):
             task = mandate.tasks[venue]
             task.in_flight.clear()
+            self._release(mandate, task)
             if self._sessions[venue].up:
                 task.failures = 0
+                task.measured = False
                 self._cancel(mandate, task)
             else:
                 self._later(mandate, task, self._backoff_ms(task))
@@ -195,10 +166,10 @@ class Flattener(Actor):
             session.connect()
 
     def _wake_later(self, venue: str, delay_ns: int, token: int) -> None:
-        self.context.after(delay_ns, _WakeSession(venue=venue, token=token))
+        self.context.after(delay_ns, WakeSession(venue=venue, token=token))
 
-    @handles(_WakeSession)
-    def woken(self, message: _WakeSession) -> None:
+    @handles(WakeSession)
+    def woken(self, message: WakeSession) -> None:
         """Let a gateway do its heartbeat."""
         session = self._sessions[message.venue]
         if session.up:
@@ -216,29 +187,29 @@ class Flattener(Actor):
         for key in message.instruments:
             by_venue.setdefault(split_key(key)[0], []).append(key)
         tasks = {venue: Task(venue, tuple(keys), now) for venue, keys in by_venue.items()}
-        mandate = self._mandates[message.mandate] = _Mandate(message, tasks, now)
+        mandate = self._mandates[message.mandate] = Mandate(message, tasks, now)
         for task in tasks.values():
             self._cancel(mandate, task)
         self._report(mandate)
         patience_ns = self._settings.unconfirmed_after_ms * MS_NS
-        self.context.after(patience_ns, _Overdue(mandate=message.mandate))
+        self.context.after(patience_ns, Overdue(mandate=message.mandate))
 
-    @handles(_Overdue)
-    def overdue(self, message: _Overdue) -> None:
+    @handles(Overdue)
+    def overdue(self, message: Overdue) -> None:
         """Say that a mandate is not confirmed yet."""
         mandate = self._mandates.get(message.mandate)
         if mandate is not None:
             self._report(mandate)
 
-    def _active(self, venue: str) -> list[_Mandate]:
+    def _active(self, venue: str) -> list[Mandate]:
         return [
             mandate
             for mandate in self._mandates.values()
             if venue in mandate.tasks and not mandate.tasks[venue].done
         ]
 
-    @handles(_Step)
-    def step(self, message: _Step) -> None:
+    @handles(Step)
+    def step(self, message: Step) -> None:
         """Go on after a wait, unless the task has moved on meanwhile."""
         mandate = self._mandates.get(message.mandate)
         if mandate is None:
@@ -264,11 +235,11 @@ class Flattener(Actor):
             self._measure(mandate, task)
         self._report(mandate)
 
-    def _later(self, mandate: _Mandate, task: Task, delay_ms: int) -> None:
+    def _later(self, mandate: Mandate, task: Task, delay_ms: int) -> None:
         task.token += 1
         self.context.after(
             delay_ms * MS_NS,
-            _Step(mandate=mandate.message.mandate, venue=task.venue, token=task.token),
+            Step(mandate=mandate.message.mandate, venue=task.venue, token=task.token),
         )
 
     def _backoff_ms(self, task: Task) -> int:
@@ -278,7 +249,7 @@ class Flattener(Actor):
 
     # -- the protocol --------------------------------------------------------------------------
 
-    def _cancel(self, mandate: _Mandate, task: Task) -> None:
+    def _cancel(self, mandate: Mandate, task: Task) -> None:
         session = self._sessions[task.venue]
         task.state = FlattenState.CANCELLING
         task.zeros = 0
@@ -292,7 +263,7 @@ class Flattener(Actor):
             session.gateway.cancel_all(key, self.context.now)
         self._later(mandate, task, self._settings.cancel_wait_ms)
 
-    def _measure(self, mandate: _Mandate, task: Task) -> None:
+    def _measure(self, mandate: Mandate, task: Task) -> None:
         if task.state is not FlattenState.CONFIRMING:
             task.state = FlattenState.MEASURING
         task.request = self._sessions[task.venue].ask_account()
@@ -313,9 +284,10 @@ class Flattener(Actor):
                 self._close(mandate, task, positions)
             else:
                 self._confirm(mandate, task)
+            self._release(mandate, task)
             self._report(mandate)
 
-    def _confirm(self, mandate: _Mandate, task: Task) -> None:
+    def _confirm(self, mandate: Mandate, task: Task) -> None:
         """Count a zero snapshot; the last must be too late for anything sent before."""
         waited = self.context.monotonic - task.begun_ns
         left_ms = self._settings.in_flight_ms - waited // MS_NS
@@ -329,9 +301,15 @@ class Flattener(Actor):
         task.state = FlattenState.CONFIRMING
         self._later(mandate, task, max(1, left_ms))
 
-    def _close(self, mandate: _Mandate, task: Task, positions: list[VenuePosition]) -> None:
-        task.state = FlattenState.CLOSING
+    def _close(self, mandate: Mandate, task: Task, positions: list[VenuePosition]) -> None:
+        """Ask for a permit per position, for as much of it as may be closed now."""
         task.zeros = 0
+        excess = {item.instrument: item.quantity - self._kept(mandate, item) for item in positions}
+        task.holding = not all(excess.values())
+        if not any(excess.values()):
+            self._later(mandate, task, self._settings.retry_ms)
+            return
+        task.state = FlattenState.CLOSING
         task.attempts += 1
         out = {
             key
@@ -339,9 +317,10 @@ class Flattener(Actor):
             for key in other.tasks[task.venue].in_flight.values()
         }
         for position in positions:
-            if position.instrument in out:
+            quantity = abs(excess[position.instrument])
+            if position.instrument in out or not quantity:
                 continue
-            order = self._order(position, task.attempts)
+            order = self._order(position, quantity, task.attempts)
             task.in_flight[order.client_id] = position.instrument
             self.context.tell(
                 ROOT,
@@ -353,42 +332,50 @@ class Flattener(Actor):
             )
         self._later(mandate, task, self._settings.close_timeout_ms)
 
-    def _order(self, position: VenuePosition, attempt: int) -> Order:
-        side = Side.SELL if position.quantity > ZERO else Side.BUY
-        price = self._price(position, side, attempt)
-        return Order(
-            client_id=self._issuer.next(),
-            instrument=position.instrument,
-            side=side,
-            quantity=abs(position.quantity),
-            owner=self.context.path,
-            created_ns=self.context.now,
-            order_type=OrderType.MARKET if price is None else OrderType.LIMIT,
-            price=price,
-            time_in_force=TimeInForce.IOC,
-            reduce_only=True,
-            expires_ns=self.context.now + self._settings.close_timeout_ms * MS_NS,
+    def _kept(self, mandate: Mandate, position: VenuePosition) -> Decimal:
+        """Return what must not be closed yet, so that a leg at a dark venue is not more naked."""
+        partner = mandate.partners.get(position.instrument)
+        task = None if partner is None else mandate.tasks.get(split_key(partner)[0])
+        if partner is None or task is None:
+            return ZERO
+        return task.kept(
+            position.quantity,
+            partner,
+            mandate.held.get(partner, ZERO),
+            reachable=self._sessions[task.venue].up,
         )
 
-    def _price(self, position: VenuePosition, side: Side, attempt: int) -> Decimal | None:
-        """Return the best known price moved by a band that widens; None if nothing is known."""
-        instrument = self._instruments[position.instrument]
-        quote: QuoteUpdated | None = self.context.topic(
-            topic_key(QuoteUpdated, instrument.key)
-        ).last
-        reference = position.mark
-        if quote is not None:
-            ticks = quote.ask_ticks if side is Side.BUY else quote.bid_ticks
-            touch = from_ticks(ticks, instrument.tick)
-            if touch > ZERO:
-                worse = max if side is Side.BUY else min
-                reference = worse(touch, reference) if reference > ZERO else touch
-        if reference <= ZERO:
-            return None
-        settings = self._settings
+    def _release(self, mandate: Mandate, known: Task) -> None:
+        """Look again at legs that were kept for a venue of which more is known now."""
+        for task in mandate.tasks.values():
+            if (
+                task is not known
+                and task.holding
+                and not task.in_flight
+                and self._sessions[task.venue].up
+            ):
+                task.holding = False
+                self._measure(mandate, task)
+
+    def _order(self, position: VenuePosition, quantity: Decimal, attempt: int) -> Order:
+        now_ns = self.context.now
+        return closing_order(
+            self._instruments[position.instrument],
+            self.context.topic(topic_key(QuoteUpdated, position.instrument)).last,
+            position,
+            quantity,
+            band=self._band(attempt),
+            client_id=self._issuer.next(),
+            owner=self.context.path,
+            created_ns=now_ns,
+            expires_ns=now_ns + self._settings.close_timeout_ms * MS_NS,
+        )
+
+    def _band(self, attempt: int) -> Decimal:
+        """Return how far beyond the best price an attempt may go: twice as far each time."""
         doublings = min(attempt - 1, BACKOFF_STEPS_MAX)
-        band = min(settings.band_first * 2**doublings, settings.band_max)
-        return marketable_price(side, reference * (1 + band * side), instrument.tick)
+        band: Decimal = self._settings.band_first * 2**doublings
+        return min(band, self._settings.band_max)
 
     @handles(PermitGranted)
     def permit_granted(self, message: PermitGranted) -> None:
@@ -441,7 +428,7 @@ class Flattener(Actor):
                 task.failures = 0
                 self._ended(mandate, task, fill.client_id, "")
 
-    def _ended(self, mandate: _Mandate, task: Task, client_id: str, problem: str) -> None:
+    def _ended(self, mandate: Mandate, task: Task, client_id: str, problem: str) -> None:
         """Measure anew once nothing is out; after a problem only after a pause."""
         task.in_flight.pop(client_id, None)
         if problem:
@@ -458,7 +445,7 @@ class Flattener(Actor):
 
     # -- status --------------------------------------------------------------------------------
 
-    def _report(self, mandate: _Mandate) -> None:
+    def _report(self, mandate: Mandate) -> None:
         """Tell the root when the outcome, or the work left, changed."""
         tasks = mandate.tasks.values()
         elapsed_ns = self.context.monotonic - mandate.begun_ns

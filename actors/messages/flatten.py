@@ -45,7 +45,11 @@ class FlattenRequested(Message, kw_only=True):
 
 
 class BeginFlatten(Message, kw_only=True):
-    """The root's mandate: close these instruments, in epoch; idempotent per mandate number."""
+    """The root's mandate: close these instruments, in epoch; idempotent per mandate number.
+
+    pairs lists (main, hedge) in scope; held what their owner last said of each leg. A leg whose
+    partner's venue is dark is closed only as far as that does not leave the partner more naked.
+    """
 
     flags = CONTROL | JOURNALLED
 
@@ -55,6 +59,8 @@ class BeginFlatten(Message, kw_only=True):
     key: str
     instruments: tuple[str, ...]
     reason: str
+    pairs: tuple[tuple[str, str], ...] = ()
+    held: tuple[tuple[str, Decimal], ...] = ()
 
 
 class PermitRequested(Message, kw_only=True):
