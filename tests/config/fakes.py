@@ -122,8 +122,8 @@ class FakeVenue:
         return [("deposit_usd", "is unlucky")] if options.deposit_usd == 13 else []
 
     def build(self, build: VenueBuild) -> VenueParts:
-        """Never called here."""
-        raise NotImplementedError
+        """Fail: a file is checked without building anything."""
+        raise AssertionError("a check builds nothing")
 
 
 class FakeStrategy:
@@ -132,8 +132,8 @@ class FakeStrategy:
     kind = "fake"
 
     def build(self, settings: StrategySettings, pair: PairSettings) -> Actor:
-        """Never called here."""
-        raise NotImplementedError
+        """Fail: a file is checked without building anything."""
+        raise AssertionError("a check builds nothing")
 
     def check(self, parameters: dict[str, str | int | float | bool]) -> list[str]:
         """Want fast to be a whole number."""
