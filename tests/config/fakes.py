@@ -121,7 +121,7 @@ class FakeVenue:
         """Refuse a deposit of 13."""
         return [("deposit_usd", "is unlucky")] if options.deposit_usd == 13 else []
 
-    def build(self, build: VenueBuild) -> VenueParts:
+    def build(self, _: VenueBuild) -> VenueParts:
         """Fail: a file is checked without building anything."""
         raise AssertionError("a check builds nothing")
 
@@ -131,7 +131,7 @@ class FakeStrategy:
 
     kind = "fake"
 
-    def build(self, settings: StrategySettings, pair: PairSettings) -> Actor:
+    def build(self, settings: StrategySettings, pair: PairSettings) -> Actor:  # noqa: ARG002
         """Fail: a file is checked without building anything."""
         raise AssertionError("a check builds nothing")
 
