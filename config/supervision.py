@@ -20,7 +20,8 @@ to top. The page is generated from the code (`python -m config.supervision > doc
 `keel tree FILE` prints the table of any config.
 
 A child that fails is started again behind the same address, after a short wait that grows. More
-restarts than the budget of its supervisor end the supervisor, which is then a failed child itself.
+restarts than the budget of its supervisor end the supervisor, which is then a failed child itself;
+where the budget says *each*, only that child is given up and its siblings go on.
 Before that, and whenever a child breaks an invariant, the **scope** of the lost child is flattened:
 its orders are cancelled and its positions closed reduce-only, by `/flatten`, which uses nothing of
 what failed. A child that is not back leaves its scope flat.

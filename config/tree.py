@@ -41,6 +41,7 @@ from domain.instruments import Instrument, split_key
 
 __all__ = ["Keys", "Parts", "root_spec", "table", "traded", "tree"]
 
+INDEPENDENT = ("hedges", "strategies")
 ROOT_INTENSITY = 10
 GROUP_INTENSITY = 5
 PERIOD_NS = 60 * SECOND_NS
@@ -186,7 +187,11 @@ def _place(item: Instrument) -> str:
 
 
 def _group(name: str, children: tuple[ChildSpec, ...]) -> ChildSpec:
-    """Return a supervisor of equals: each restarts alone, within a budget that they share."""
+    """Return a supervisor of equals: each restarts alone.
+
+    Pairs and strategies do not need each other: one beyond its budget is given up alone. Without a
+    venue connection or a position nobody knows the facts: those are started again as a group.
+    """
     return _Group(
         id=name,
         factory=lambda: Supervisor(
@@ -196,6 +201,7 @@ def _group(name: str, children: tuple[ChildSpec, ...]) -> ChildSpec:
                 intensity=GROUP_INTENSITY,
                 period_ns=PERIOD_NS,
                 backoff=BACKOFF,
+                abandon=name in INDEPENDENT,
             )
         ),
         shutdown_ns=None,
@@ -345,7 +351,8 @@ def _rows(parent: str, children: tuple[ChildSpec, ...]) -> Iterator[str]:
         address = f"{parent}/{child.id}"
         inner = child.children if isinstance(child, _Group) else ()
         style = _style(Strategy.ONE_FOR_ONE) if child.supervisor else "-"
-        budget = _budget(GROUP_INTENSITY) if child.supervisor else "-"
+        each = ", each" if child.id in INDEPENDENT else ""
+        budget = f"{_budget(GROUP_INTENSITY)}{each}" if child.supervisor else "-"
         scope = f"{child.scope} {child.scope_key}".strip()
         limit = (
             "its children" if child.shutdown_ns is None else f"{child.shutdown_ns // SECOND_NS} s"

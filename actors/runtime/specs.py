@@ -133,7 +133,9 @@ class Backoff(msgspec.Struct, frozen=True):
 class SupervisorSpec(msgspec.Struct, frozen=True):
     """Which children, in which order, with which strategy and budget.
 
-    More than intensity restarts with time >= now - period_ns end the supervisor.
+    More than intensity restarts with time >= now - period_ns end the supervisor. With abandon they
+    are counted per child, and a child beyond them is given up alone: its scope is lost, siblings go
+    on. That suits equals that do not need each other.
     """
 
     children: tuple[ChildSpec, ...]
@@ -141,6 +143,7 @@ class SupervisorSpec(msgspec.Struct, frozen=True):
     intensity: int = 3
     period_ns: int = 60 * SECOND_NS
     backoff: Backoff = Backoff()
+    abandon: bool = False
 
     def __post_init__(self) -> None:
         """Refuse two children of one name and budgets that mean nothing.

@@ -51,7 +51,8 @@ def decide(  # noqa: PLR0917 - the whole input of one decision
     """Return what to do about a child that ended by itself.
 
     running are the ids of the other children that are up or starting, in start order. A violation
-    is never restarted into. More than spec.intensity restarts within the period escalate.
+    is never restarted into. More than spec.intensity restarts within the period escalate, or with
+    spec.abandon give the child up; restarts are then its own.
     """
     bad = kind is not ExitKind.NORMAL
     if kind is ExitKind.VIOLATION:
@@ -62,7 +63,7 @@ def decide(  # noqa: PLR0917 - the whole input of one decision
     counted = (*within_budget(restarts, now_ns, spec.period_ns), now_ns)
     if len(counted) > spec.intensity:
         return Decision(
-            Verdict.ESCALATE,
+            Verdict.LEAVE if spec.abandon else Verdict.ESCALATE,
             lost=True,
             restarts=counted,
             reason=f"{failed.id}: more than {spec.intensity} restarts in {spec.period_ns} ns",

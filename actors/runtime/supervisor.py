@@ -59,7 +59,8 @@ class Supervisor(Actor):
         self.context.expect_supervisor()
         self.spec = spec
         self.status = {child.id: ChildStatus.DOWN for child in spec.children}
-        self.restarts: tuple[int, ...] = ()
+        # By child where each has its own budget, else all under the empty name.
+        self.restarts: dict[str, tuple[int, ...]] = {}
         self.attempt = 0
         self.ready = False
         self._specs = {child.id: child for child in spec.children}
@@ -76,9 +77,12 @@ class Supervisor(Actor):
         children = ((id_, str(status)) for id_, status in self.status.items())
         return (
             ("strategy", str(self.spec.strategy)),
-            ("restarts", f"{len(self.restarts)} of {self.spec.intensity}"),
+            ("restarts", f"{self._most()} of {self.spec.intensity}"),
             *children,
         )
+
+    def _most(self) -> int:
+        return max((len(times) for times in self.restarts.values()), default=0)
 
     def on_start(self) -> None:
         """Begin to start the children, left to right."""
@@ -132,7 +136,8 @@ class Supervisor(Actor):
 
     def _decide(self, failed: ChildSpec, exit_: Exit) -> None:
         now = self.context.monotonic
-        if not self.restarts or self.restarts[-1] < now - self.spec.period_ns:
+        latest = max((times[-1] for times in self.restarts.values() if times), default=None)
+        if latest is None or latest < now - self.spec.period_ns:
             self.attempt = 0
         up = (ChildStatus.UP, ChildStatus.STARTING)
         running = tuple(
@@ -140,8 +145,10 @@ class Supervisor(Actor):
             for id_ in self._specs
             if id_ != failed.id and (self.status[id_] in up or id_ in self._starts)
         )
-        decision = decide(self.spec, failed, exit_.kind, self.restarts, now, running)
-        self.restarts = decision.restarts
+        key = failed.id if self.spec.abandon else ""
+        restarts = self.restarts.get(key, ())
+        decision = decide(self.spec, failed, exit_.kind, restarts, now, running)
+        self.restarts[key] = decision.restarts
         if decision.lost:
             self._lose(failed, exit_)
         if decision.verdict is Verdict.ESCALATE:

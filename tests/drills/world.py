@@ -439,7 +439,8 @@ class World:
 
 
 def _group(name: str, children: list[ChildSpec]) -> ChildSpec:
-    spec = SupervisorSpec(tuple(children), intensity=3, backoff=BACKOFF)
+    abandon = name in ("hedges", "strategies")
+    spec = SupervisorSpec(tuple(children), intensity=3, backoff=BACKOFF, abandon=abandon)
     return ChildSpec(name, lambda: Supervisor(spec), shutdown_ns=None, supervisor=True)
 
 

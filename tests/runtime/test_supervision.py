@@ -218,3 +218,19 @@ def test_a_lost_scope_without_a_root_is_a_dead_letter(harness: Harness) -> None:
     harness.start(ActorSpec("s", lambda: Branch(harness.log, spec)))
     harness.tell("/s/b", Do(what="fail"))
     assert [type(row[3]).__name__ for row in harness.dead] == ["ScopeLost"]
+
+
+def test_a_child_beyond_a_budget_of_its_own_is_given_up_alone(harness: Harness) -> None:
+    """Its scope is lost; siblings keep their own budgets, and the supervisor lives on."""
+    a = harness.child("a", FAIL, scope=FlattenScope.PAIR, scope_key="a")
+    b = harness.child("b", FAIL, scope=FlattenScope.PAIR, scope_key="b")
+    plant(harness, branch(harness, "s", a, b, intensity=1, abandon=True))
+    harness.take()
+    harness.tell("/s/b", Do(what="fail"))
+    assert harness.take() == ["s/b:failure ValueError", "s/b:start"]
+    harness.tell("/s/b", Do(what="fail"))
+    assert harness.take() == ["s/b:failure ValueError", "lost /s/b pair b"]
+    harness.tell("/s/a", Do(what="fail"))
+    assert harness.take() == ["s/a:failure ValueError", "s/a:start"]
+    alive = [harness.kernel.is_alive(path) for path in ("/s", "/s/a", "/s/b")]
+    assert alive == [True, True, False]
