@@ -271,7 +271,6 @@ class HedgePair(Actor):
         leg = self._leg(message.instrument)
         leg.moved(message)
         if self._recovery is not None:
-            self._recovery.position(message)
             self._check_recovery()
             return
         self._work()

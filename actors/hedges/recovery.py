@@ -9,7 +9,7 @@ from actors.addresses import JOURNAL, position_address
 from actors.messages.journal import RecordQuery, RecordReply
 from actors.messages.orders import CancelOrder, OrdersQuery, OrdersReply, OrderUpdated
 from actors.messages.pairs import CloseReason, PairPhase
-from actors.messages.positions import PositionChanged, PositionQuery
+from actors.messages.positions import PositionQuery
 from actors.runtime import EngineError
 from domain.orders import FINAL_STATES
 
@@ -84,9 +84,6 @@ class Recovery:
             del self._pending[message.client_id]
             key = message.instrument
             self._context.tell(position_address(key), PositionQuery(instrument=key))
-
-    def position(self, message: PositionChanged) -> None:
-        """Nothing to keep: the leg has the figure, and whether the venue confirmed it."""
 
     def tick(self) -> None:
         """Ask again, or fail when the deadline is over and the venues answer.

@@ -48,7 +48,7 @@ from actors.messages.venue import (
 )
 from actors.risk.book import Holding, RiskBook
 from actors.risk.margin import MarginLevel, MarginWatch
-from actors.runtime import Actor, EngineError, Message, RequestTimedOut, Timer, handles
+from actors.runtime import Actor, EngineError, Message, Timer, handles
 from domain.authority import Mint, TradingState
 from domain.checks import RefusalReason, check_order
 from domain.orders import OrderState
@@ -133,7 +133,7 @@ class RiskSupervisor(Actor):
         self._watches = {
             venue: MarginWatch(account, settings) for venue, account in self._book.accounts.items()
         }
-        self._drawdown_level = 0
+        self._drawdown = TradingState.ACTIVE  # the rung reached since the last resume
 
     def state(self) -> tuple[tuple[str, str], ...]:
         """Return trading state, why, epoch, live orders and refusals."""
@@ -202,10 +202,6 @@ class RiskSupervisor(Actor):
             self.recovering = False
             if self._again is not None:
                 self._again.cancel()
-
-    @handles(RequestTimedOut)
-    def timed_out(self, _: RequestTimedOut) -> None:
-        """Nothing is asked with a deadline of its own; recovery has one for all."""
 
     # -- consent -------------------------------------------------------------------------------
 
@@ -384,12 +380,12 @@ class RiskSupervisor(Actor):
         """Climb the drawdown ladder: smaller pairs first, then halt and flatten."""
         depth = message.drawdown
         settings = self._settings
-        if depth >= settings.drawdown_halt and self._drawdown_level < len(ORDER_OF_STATES) - 1:
-            self._drawdown_level = 2
+        if depth >= settings.drawdown_halt and self._drawdown is not TradingState.HALTED:
+            self._drawdown = TradingState.HALTED
             self._trip(TradingState.HALTED, f"drawdown {depth:.3f}")
             self._flatten("all", "", f"drawdown {depth:.3f}")
-        elif depth >= settings.drawdown_reduce and not self._drawdown_level:
-            self._drawdown_level = 1
+        elif depth >= settings.drawdown_reduce and self._drawdown is TradingState.ACTIVE:
+            self._drawdown = TradingState.REDUCING
             self._trip(TradingState.REDUCING, f"drawdown {depth:.3f}")
             for pair in self._pairs:
                 self._reduce(pair, f"drawdown {depth:.3f}")
@@ -417,7 +413,8 @@ class RiskSupervisor(Actor):
         if self._closing:
             self.reason = f"not resumed for {message.who}: flattening {sorted(self._closing)}"
             return
-        self._rejects = self._drawdown_level = 0
+        self._rejects = 0
+        self._drawdown = TradingState.ACTIVE
         self.trading, self.reason = TradingState.ACTIVE, f"resumed by {message.who}"
         self._raise_epoch()
 

@@ -119,7 +119,6 @@ class VenueConnection(Actor):
         )
         self._approvals = Gate(approval_key)
         self._permits = Gate(permit_key)
-        self._trading = TradingState.ACTIVE
         self._inlet: Inlet | None = None
         self._request = 0
         self._attempt = 0
@@ -469,7 +468,6 @@ class VenueConnection(Actor):
     def epoch_raised(self, message: EpochRaised) -> None:
         """Void older approvals; when halted, cancel what is not reduce-only."""
         self._approvals.raise_epoch(message.epoch)
-        self._trading = message.state
         if message.state is TradingState.HALTED:
             self._desk.cancel_where("", keep_reducing=True)
             self._arm_sweep()
