@@ -47,10 +47,10 @@ class PairSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ratio is the fraction of the main leg's base quantity held opposite in the hedge leg, so that
     the target net is main * (1 - ratio). capital_usd times a leverage between leverage_min and
     leverage_max, by the signal's confidence, is the main leg's notional. exposed_ms_max bounds
-    the time beyond tolerance while the venue that is needed answers; complete_ms is how
-    long bounded IOC orders are tried before market orders replace them. tolerance (beyond it the pair counts as exposed)
-    and band (beyond it the hedge is adjusted, at most tolerance) are fractions of the main
-    quantity.
+    the time beyond tolerance while the venue that is needed answers; complete_ms is how long
+    bounded IOC orders are tried before market orders replace them. tolerance (beyond it the pair
+    counts as exposed) and band (beyond it the hedge is adjusted, at most tolerance) are fractions
+    of the main quantity.
     """
 
     name: str
